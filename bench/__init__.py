@@ -1,0 +1,1 @@
+"""Measurements beside ssh -L and raw TCP, in one run, between two network namespaces."""

@@ -1,0 +1,54 @@
+//! What is paid per packet, per flow and per grant.
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use port_linker_tunnel::credits::{Pool, RecvCredit};
+use port_linker_tunnel::datagram::{parse_packet, split};
+use port_linker_tunnel::gate::{Gate, OWN_ID_BYTES};
+use port_linker_tunnel::probe::Prober;
+use port_linker_tunnel::wire::Preamble;
+
+fn pure(criterion: &mut Criterion) {
+    let gate = Gate::default();
+    (0..64u64).for_each(|n| gate.issue(n.to_le_bytes()));
+    let known = [&[0x40][..], &63u64.to_le_bytes(), &[0; 1200]].concat();
+    let garbage = [&[0x40][..], &[0xee; OWN_ID_BYTES], &[0; 1200]].concat();
+    criterion.bench_function("gate, known id", |b| {
+        b.iter(|| gate.is_open_for(black_box(&known)))
+    });
+    criterion.bench_function("gate, garbage", |b| {
+        b.iter(|| gate.is_open_for(black_box(&garbage)))
+    });
+
+    let mut prober = Prober::new(&[1; 32]);
+    criterion.bench_function("probe, garbage", |b| {
+        b.iter(|| prober.read(black_box(&[0x21; 32])))
+    });
+
+    let preamble = Preamble::Flow {
+        service: "tcp/127.0.0.1:5432".to_owned(),
+    };
+    let encoded = preamble.encode().unwrap_or_default();
+    criterion.bench_function("preamble, parse", |b| {
+        b.iter(|| Preamble::parse(black_box(&encoded[2..])))
+    });
+
+    let payload = vec![7; 1200];
+    criterion.bench_function("datagram, split and parse", |b| {
+        b.iter(|| {
+            split(black_box(&payload), 1, 1, 1400)
+                .map(|parts| parts.into_iter().map(parse_packet).count())
+        });
+    });
+
+    let (mut pool, now) = (Pool::default(), Instant::now());
+    let mut flow = RecvCredit::new(&mut pool, now);
+    criterion.bench_function("credit, one read", |b| {
+        b.iter(|| flow.read(black_box(1400), now, Duration::from_millis(1), &mut pool));
+    });
+}
+
+criterion_group!(benches, pure);
+criterion_main!(benches);

@@ -1,0 +1,41 @@
+//! What a link tells its owner.
+
+use std::net::SocketAddr;
+
+use tokio::sync::mpsc;
+
+use crate::error::CloseReason;
+use crate::route::Via;
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// Target: the host is in, and introduced.
+    Connected {
+        /// Where it came from.
+        address: SocketAddr,
+    },
+    /// Nothing was heard for 3 s.
+    Quiet,
+    /// The peer is heard again.
+    Heard,
+    /// Packets go another way now.
+    PathChanged {
+        /// What carries them.
+        via: Via,
+        /// Target: where the host is now. Host: the target's address.
+        address: SocketAddr,
+    },
+    /// The connection has ended; so have its flows.
+    Closed {
+        /// Why.
+        reason: CloseReason,
+        /// For a log.
+        detail: String,
+    },
+    /// For a log.
+    Note(String),
+}
+
+/// Where events go. Unbounded: a few a second at most, from our own code only.
+pub type EventsTx = mpsc::UnboundedSender<Event>;

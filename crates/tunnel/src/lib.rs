@@ -1,0 +1,40 @@
+//! Moves the bytes of port-linker over QUIC. Knows nothing of Python and, but for the border,
+//! nothing of JSON.
+//!
+//! Pure: `batch` `wire` `datagram` `credits` `gate` `probe` `route` `services` `udp::table`.
+//! I/O: `path` (the socket under QUIC) `endpoint` `tls` `host` `target` `run` `live` `tcp` `udp`.
+//! Border: `control` `fdpass` `report` `bindings` `sidecar`.
+
+mod batch;
+mod bindings;
+mod commands;
+pub mod control;
+pub mod control_stream;
+pub mod credits;
+pub mod datagram;
+pub mod endpoint;
+pub mod error;
+pub mod event;
+mod event_lines;
+pub mod fdpass;
+pub mod gate;
+pub mod host;
+pub mod link;
+mod live;
+pub mod path;
+mod pin;
+pub mod probe;
+mod pulse;
+mod report;
+pub mod route;
+mod run;
+pub mod services;
+pub mod sidecar;
+mod socket;
+pub mod stats;
+pub mod target;
+pub mod tcp;
+pub mod tls;
+pub mod transport;
+pub mod udp;
+pub mod wire;

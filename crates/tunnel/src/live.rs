@@ -1,0 +1,91 @@
+//! Keeps a connection alive and on the best path, and tells when it is not.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::time::{Instant, MissedTickBehavior, interval};
+
+use crate::datagram::encode_heartbeat;
+use crate::endpoint::{Endpoint, plain};
+use crate::event::{Event, EventsTx};
+use crate::link::Link;
+use crate::route::{Action, Route, Via};
+
+/// How often the path is looked at.
+const TICK: Duration = Duration::from_millis(250);
+
+/// Watch one connection until cancelled. Cancel-safe.
+pub async fn run_live(endpoint: &Endpoint, link: &Link, events: &EventsTx) {
+    let mut route = Route::new(Instant::now().into_std());
+    let mut ticks = interval(TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut watch = Watch::new(link);
+    loop {
+        ticks.tick().await;
+        // The target has no say: it answers to where the host's last packet came from.
+        let has_relay = link.is_host && endpoint.path.has_relay();
+        let mut actions: Vec<_> = route.set_relay(has_relay).into_iter().collect();
+        let peer = link.connection.remote_address();
+        for (_, from) in endpoint.path.take_answers() {
+            if plain(from) == plain(peer) {
+                route.answered();
+            }
+        }
+        actions.extend(route.tick(endpoint.path.heard_at(), Instant::now().into_std()));
+        for action in actions {
+            carry_out(action, endpoint, link, events);
+        }
+        watch.look(endpoint, link, events);
+    }
+}
+
+fn carry_out(action: Action, endpoint: &Endpoint, link: &Link, events: &EventsTx) {
+    match action {
+        Action::Beat => {
+            endpoint.pulse.want();
+            let _ = link.connection.send_datagram(encode_heartbeat());
+        }
+        Action::Probe => {
+            if let Some((packet, _)) = endpoint.path.ask() {
+                endpoint.send_aside(&packet, link.connection.remote_address());
+            }
+        }
+        Action::Use(via) => {
+            endpoint.path.send_by_relay(via == Via::Relay);
+            let address = plain(link.connection.remote_address());
+            let _ = events.send(Event::PathChanged { via, address });
+        }
+        Action::TellQuiet => drop(events.send(Event::Quiet)),
+        Action::TellHeard => drop(events.send(Event::Heard)),
+    }
+}
+
+/// Sees what quinn does by itself: the host's address changed.
+struct Watch {
+    peer: SocketAddr,
+}
+
+impl Watch {
+    fn new(link: &Link) -> Self {
+        Self {
+            peer: link.connection.remote_address(),
+        }
+    }
+
+    fn look(&mut self, endpoint: &Endpoint, link: &Link, events: &EventsTx) {
+        let peer = link.connection.remote_address();
+        if link.is_host || peer == self.peer {
+            return;
+        }
+        self.peer = peer;
+        let via = if endpoint.is_relay(peer) {
+            Via::Relay
+        } else {
+            Via::Udp
+        };
+        let _ = events.send(Event::PathChanged {
+            via,
+            address: plain(peer),
+        });
+    }
+}

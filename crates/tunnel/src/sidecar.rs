@@ -1,0 +1,117 @@
+//! The sidecar's process: lines in, lines out. Border.
+
+use std::io;
+
+use tokio::io::AsyncWriteExt;
+use tokio::net::UnixStream;
+use tokio::sync::mpsc;
+
+use crate::commands::{Connected, Session, bad};
+use crate::control::{Command, LineError, Report, VERSION, encode_report, parse_command};
+use crate::error::LinkError;
+use crate::event::Event;
+use crate::fdpass::LineReader;
+use crate::report::explain;
+
+enum Input {
+    Event(Event),
+    Connected(Connected),
+}
+
+struct Sidecar {
+    socket: UnixStream,
+    session: Session,
+}
+
+/// Serve one control socket until it closes or says `shutdown`.
+pub async fn run_sidecar(socket: UnixStream) -> io::Result<()> {
+    let (events, mut events_rx) = mpsc::unbounded_channel();
+    let (connected, mut connected_rx) = mpsc::unbounded_channel();
+    let mut reader = LineReader::new();
+    let mut sidecar = Sidecar {
+        socket,
+        session: Session::new(events, connected),
+    };
+    let (version, pid) = (env!("CARGO_PKG_VERSION"), std::process::id());
+    sidecar
+        .tell(&Report::Ready {
+            v: VERSION,
+            version,
+            pid,
+        })
+        .await?;
+    loop {
+        let input = tokio::select! {
+            line = reader.next(&sidecar.socket) => match line {
+                Ok(Some(line)) if sidecar.take_line(&line, &mut reader).await? => continue,
+                Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                    sidecar.fail(LinkError::new("bad-line", error), None).await?;
+                    break;
+                }
+                // Closed, `shutdown`, or a reset: what a parent that was killed leaves.
+                _ => break,
+            },
+            Some(event) = events_rx.recv() => Input::Event(event),
+            Some(done) = connected_rx.recv() => Input::Connected(done),
+        };
+        sidecar.take_input(input).await?;
+    }
+    sidecar.session.close().await;
+    Ok(())
+}
+
+impl Sidecar {
+    async fn tell(&mut self, report: &Report) -> io::Result<()> {
+        self.socket.write_all(&encode_report(report)).await
+    }
+
+    async fn fail(&mut self, error: LinkError, cmd: Option<&'static str>) -> io::Result<()> {
+        self.tell(&Report::Error {
+            code: error.code,
+            detail: error.detail,
+            cmd,
+        })
+        .await
+    }
+
+    /// Carry out one line; false ends the process.
+    async fn take_line(&mut self, line: &[u8], reader: &mut LineReader) -> io::Result<bool> {
+        let command = match parse_command(line) {
+            Ok(Command::Shutdown) => return Ok(false),
+            Ok(command) => command,
+            Err(LineError::Unknown(name)) => {
+                self.fail(LinkError::new("unknown-command", name), None)
+                    .await?;
+                return Ok(true);
+            }
+            Err(LineError::Bad(detail)) => {
+                self.fail(bad(detail), None).await?;
+                return Ok(true);
+            }
+        };
+        let name = command.name();
+        match self.session.carry_out(command, reader) {
+            Ok(Some(report)) => self.tell(&report).await?,
+            Ok(None) => {}
+            Err(error) => self.fail(error, Some(name)).await?,
+        }
+        Ok(true)
+    }
+
+    async fn take_input(&mut self, input: Input) -> io::Result<()> {
+        match input {
+            Input::Connected(Ok(host)) => {
+                let address = host.address;
+                self.session.take_host(host);
+                self.tell(&Report::Connected { address }).await
+            }
+            Input::Connected(Err(error)) => self.fail(error, Some("peer")).await,
+            Input::Event(event) => {
+                if matches!(event, Event::Closed { .. }) {
+                    self.session.take_closed();
+                }
+                self.tell(&explain(event)).await
+            }
+        }
+    }
+}

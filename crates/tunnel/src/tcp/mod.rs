@@ -1,0 +1,7 @@
+//! TCP flows: one bidirectional stream each.
+
+pub mod accept;
+mod carry;
+pub mod dial;
+mod receive;
+mod send;

@@ -1,0 +1,161 @@
+//! The host's side of UDP: datagrams of local clients, and the answers back to them.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use socket2::SockRef;
+use tokio::net::UdpSocket;
+
+use super::table::Table;
+use super::{Arrival, Deliver, carrier, read_burst};
+use crate::datagram::Reassembly;
+use crate::link::{Link, lock};
+use crate::stats::{OpenFlow, ServiceStats};
+use crate::wire::Message;
+
+struct Association {
+    binding: u64,
+    client: SocketAddr,
+    socket: Arc<UdpSocket>,
+    stats: Arc<ServiceStats>,
+    reassembly: Reassembly,
+    number: u16,
+    _open: OpenFlow,
+}
+
+#[derive(Default)]
+struct State {
+    table: Table<Association>,
+    ids: HashMap<(u64, SocketAddr), u32>,
+    next_id: u32,
+}
+
+/// All UDP associations of the host.
+pub struct HostUdp {
+    link: Arc<Link>,
+    state: Mutex<State>,
+}
+
+/// A binding whose datagrams are carried.
+pub struct UdpBinding {
+    /// The number that Python gave it.
+    pub id: u64,
+    /// Key of its service.
+    pub service: String,
+    /// Its socket, shared with Python.
+    pub socket: Arc<UdpSocket>,
+}
+
+impl HostUdp {
+    /// No association yet.
+    pub fn new(link: Arc<Link>) -> Arc<Self> {
+        Arc::new(Self {
+            link,
+            state: Mutex::default(),
+        })
+    }
+
+    /// Carry a binding's datagrams until cancelled. Cancel-safe.
+    pub async fn run_binding(self: Arc<Self>, binding: UdpBinding) {
+        loop {
+            // An error belongs to one datagram (an ICMP message): the next call has the next one.
+            let _ = read_burst(&binding.socket, |payload, client| {
+                let (id, number) = self.find_or_open(&binding, client, payload.len());
+                carrier::send(&self.link, id, number, payload);
+            })
+            .await;
+        }
+    }
+
+    fn find_or_open(&self, binding: &UdpBinding, client: SocketAddr, bytes: usize) -> (u32, u16) {
+        let now = Instant::now();
+        let state = &mut *lock(&self.state);
+        if let Some(id) = state.ids.get(&(binding.id, client))
+            && let Some(association) = state.table.touch(*id, now)
+        {
+            association.number = association.number.wrapping_add(1);
+            association.stats.add(true, bytes as u64);
+            return (*id, association.number);
+        }
+        let id = state.next_id;
+        state.next_id = state.next_id.wrapping_add(1);
+        let stats = self.link.stats.service(&binding.service);
+        let association = Association {
+            binding: binding.id,
+            client,
+            socket: binding.socket.clone(),
+            reassembly: Reassembly::default(),
+            number: 0,
+            _open: stats.open_flow(),
+            stats,
+        };
+        association.stats.add(true, bytes as u64);
+        if let Some((old, left)) = state.table.insert(id, association, now) {
+            self.forget(&mut state.ids, old, &left);
+        }
+        state.ids.insert((binding.id, client), id);
+        self.link.say(Message::OpenAssociation {
+            id,
+            service: binding.service.clone(),
+        });
+        (id, 0)
+    }
+
+    fn forget(&self, ids: &mut HashMap<(u64, SocketAddr), u32>, id: u32, left: &Association) {
+        ids.remove(&(left.binding, left.client));
+        self.link.say(Message::CloseAssociation { id });
+    }
+
+    /// Called once a second: end what sat idle.
+    pub fn tick(&self, now: Instant) {
+        self.end_where(now, |_| false);
+    }
+
+    /// End the associations of one binding.
+    pub fn release(&self, binding: u64) {
+        self.end_where(Instant::now(), |association| association.binding == binding);
+    }
+
+    fn end_where(&self, now: Instant, is_over: impl Fn(&Association) -> bool) {
+        let state = &mut *lock(&self.state);
+        for (id, left) in state.table.expire(now, is_over) {
+            self.forget(&mut state.ids, id, &left);
+        }
+    }
+
+    /// The target ended an association.
+    pub fn close(&self, id: u32) {
+        let state = &mut *lock(&self.state);
+        if let Some(left) = state.table.remove(id) {
+            state.ids.remove(&(left.binding, left.client));
+        }
+    }
+}
+
+impl Deliver for HostUdp {
+    fn deliver(&self, association: u32, arrival: Arrival, now: Instant) {
+        let state = &mut *lock(&self.state);
+        let Some(association) = state.table.touch(association, now) else {
+            return;
+        };
+        let whole = match arrival {
+            Arrival::Whole(payload) => Some(payload),
+            Arrival::Part {
+                number,
+                index,
+                count,
+                payload,
+            } => association
+                .reassembly
+                .take(number, index, count, payload, now),
+        };
+        if let Some(payload) = whole {
+            association.stats.add(false, payload.len() as u64);
+            // A full local socket loses the datagram, as the kernel would.
+            let _ =
+                SockRef::from(&*association.socket).send_to(&payload, &association.client.into());
+        }
+    }
+}

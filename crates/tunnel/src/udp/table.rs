@@ -1,0 +1,98 @@
+//! The associations of one side: bounded in number, and in the time they sit idle. Pure.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+/// An association ends when nothing has passed for this long.
+pub const IDLE: Duration = Duration::from_secs(60);
+/// Associations at a time; the one that was idle longest leaves first.
+pub const MAX_ASSOCIATIONS: usize = 2048;
+
+/// Entries by id, with the time of their last use.
+pub struct Table<T> {
+    entries: HashMap<u32, (T, Instant)>,
+}
+
+impl<T> Default for Table<T> {
+    fn default() -> Self {
+        Self {
+            entries: HashMap::new(),
+        }
+    }
+}
+
+impl<T> Table<T> {
+    /// Look an entry up and mark it as used.
+    pub fn touch(&mut self, id: u32, now: Instant) -> Option<&mut T> {
+        let (entry, used) = self.entries.get_mut(&id)?;
+        *used = now;
+        Some(entry)
+    }
+
+    /// Enter one; return the entry that had to leave for it.
+    pub fn insert(&mut self, id: u32, entry: T, now: Instant) -> Option<(u32, T)> {
+        let leaves = (self.entries.len() >= MAX_ASSOCIATIONS)
+            .then(|| {
+                self.entries
+                    .iter()
+                    .min_by_key(|(_, (_, used))| *used)
+                    .map(|(id, _)| *id)
+            })
+            .flatten();
+        let left = leaves.and_then(|id| self.remove(id).map(|entry| (id, entry)));
+        self.entries.insert(id, (entry, now));
+        left
+    }
+
+    /// Take one out.
+    pub fn remove(&mut self, id: u32) -> Option<T> {
+        self.entries.remove(&id).map(|(entry, _)| entry)
+    }
+
+    /// Take those out that sat idle for too long, or of which `is_over` says so.
+    pub fn expire(&mut self, now: Instant, is_over: impl Fn(&T) -> bool) -> Vec<(u32, T)> {
+        let over: Vec<u32> = self
+            .entries
+            .iter()
+            .filter(|(_, (entry, used))| now.duration_since(*used) >= IDLE || is_over(entry))
+            .map(|(id, _)| *id)
+            .collect();
+        over.into_iter()
+            .filter_map(|id| self.remove(id).map(|entry| (id, entry)))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_idle_leaves_first() {
+        let start = Instant::now();
+        let mut table = Table::default();
+        for id in 0..MAX_ASSOCIATIONS as u32 {
+            assert!(
+                table
+                    .insert(id, id, start + Duration::from_millis(u64::from(id)))
+                    .is_none()
+            );
+        }
+        table.touch(0, start + IDLE);
+        assert_eq!(table.insert(u32::MAX, 7, start + IDLE), Some((1, 1)));
+    }
+
+    #[test]
+    fn what_sits_idle_for_a_minute_goes() {
+        let start = Instant::now();
+        let mut table = Table::default();
+        table.insert(1, "a", start);
+        table.insert(2, "b", start);
+        table.touch(2, start + IDLE / 2);
+        assert_eq!(table.expire(start + IDLE, |_| false), [(1, "a")]);
+        assert_eq!(
+            table.expire(start + IDLE, |entry| *entry == "b"),
+            [(2, "b")]
+        );
+    }
+}

@@ -1,0 +1,203 @@
+//! The target's side of UDP: one connected socket per association, so that replies find their client.
+
+use std::collections::VecDeque;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use socket2::SockRef;
+use tokio::net::UdpSocket;
+use tokio::task::AbortHandle;
+
+use super::table::Table;
+use super::{Arrival, Deliver, carrier, read_burst, tune};
+use crate::datagram::Reassembly;
+use crate::link::{Link, lock};
+use crate::services::Services;
+use crate::stats::{OpenFlow, ServiceStats};
+use crate::wire::Message;
+
+/// Datagrams that overtook the opening of their association, and how long they wait for it.
+const MAX_EARLY: usize = 512;
+const EARLY_LIFE: Duration = Duration::from_secs(1);
+
+struct Association {
+    service: String,
+    socket: Arc<UdpSocket>,
+    stats: Arc<ServiceStats>,
+    reassembly: Reassembly,
+    task: AbortHandle,
+    _open: OpenFlow,
+}
+
+impl Drop for Association {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+#[derive(Default)]
+struct State {
+    table: Table<Association>,
+    early: VecDeque<(Instant, u32, Arrival)>,
+}
+
+/// All UDP associations of the target.
+pub struct TargetUdp {
+    link: Arc<Link>,
+    services: Arc<Services>,
+    state: Mutex<State>,
+}
+
+impl TargetUdp {
+    /// No association yet.
+    pub fn new(link: Arc<Link>, services: Arc<Services>) -> Arc<Self> {
+        Arc::new(Self {
+            link,
+            services,
+            state: Mutex::default(),
+        })
+    }
+
+    /// The host opened an association.
+    pub fn open(self: &Arc<Self>, id: u32, service: String) {
+        let now = Instant::now();
+        let stats = self.link.stats.service(&service);
+        let Some(socket) = self
+            .services
+            .addresses(&service)
+            .and_then(|to| connect(&to))
+        else {
+            stats.refuse();
+            self.link.say(Message::CloseAssociation { id });
+            return;
+        };
+        let socket = Arc::new(socket);
+        let replies = run_replies(self.clone(), id, socket.clone(), stats.clone());
+        let association = Association {
+            service,
+            socket,
+            reassembly: Reassembly::default(),
+            task: tokio::spawn(replies).abort_handle(),
+            _open: stats.open_flow(),
+            stats,
+        };
+        let early = {
+            let state = &mut *lock(&self.state);
+            if let Some((old, _)) = state.table.insert(id, association, now) {
+                self.link.say(Message::CloseAssociation { id: old });
+            }
+            take_early(&mut state.early, id, now)
+        };
+        for arrival in early {
+            self.deliver(id, arrival, now);
+        }
+    }
+
+    /// The host ended an association.
+    pub fn close(&self, id: u32) {
+        lock(&self.state).table.remove(id);
+    }
+
+    /// Called once a second: end what sat idle.
+    pub fn tick(&self, now: Instant) {
+        self.end_where(now, |_| false);
+    }
+
+    /// End the associations of services that are not in the table any more.
+    pub fn drop_service(&self, service: Option<&str>) {
+        self.end_where(Instant::now(), |one| {
+            service.is_none_or(|key| one.service == key)
+        });
+    }
+
+    fn end_where(&self, now: Instant, is_over: impl Fn(&Association) -> bool) {
+        let state = &mut *lock(&self.state);
+        for (id, _) in state.table.expire(now, is_over) {
+            self.link.say(Message::CloseAssociation { id });
+        }
+        state
+            .early
+            .retain(|(since, _, _)| now.duration_since(*since) < EARLY_LIFE);
+    }
+}
+
+fn take_early(
+    early: &mut VecDeque<(Instant, u32, Arrival)>,
+    id: u32,
+    now: Instant,
+) -> Vec<Arrival> {
+    let mut mine = Vec::new();
+    for (since, other, arrival) in std::mem::take(early) {
+        if other == id {
+            mine.push(arrival);
+        } else if now.duration_since(since) < EARLY_LIFE {
+            early.push_back((since, other, arrival));
+        }
+    }
+    mine
+}
+
+impl Deliver for TargetUdp {
+    fn deliver(&self, id: u32, arrival: Arrival, now: Instant) {
+        let state = &mut *lock(&self.state);
+        let Some(association) = state.table.touch(id, now) else {
+            if state.early.len() >= MAX_EARLY {
+                state.early.pop_front();
+            }
+            state.early.push_back((now, id, arrival));
+            return;
+        };
+        let whole = match arrival {
+            Arrival::Whole(payload) => Some(payload),
+            Arrival::Part {
+                number,
+                index,
+                count,
+                payload,
+            } => association
+                .reassembly
+                .take(number, index, count, payload, now),
+        };
+        if let Some(payload) = whole {
+            association.stats.add(true, payload.len() as u64);
+            // Not tokio's try_send: a fresh socket is not known to be writable yet.
+            let _ = SockRef::from(&*association.socket).send(&payload);
+        }
+    }
+}
+
+async fn run_replies(
+    udp: Arc<TargetUdp>,
+    id: u32,
+    socket: Arc<UdpSocket>,
+    stats: Arc<ServiceStats>,
+) {
+    let mut number = 0u16;
+    loop {
+        // An error is an ICMP message about an earlier datagram; the service may be back soon.
+        let _ = read_burst(&socket, |payload, _| {
+            number = number.wrapping_add(1);
+            stats.add(false, payload.len() as u64);
+            carrier::send(&udp.link, id, number, payload);
+            let _ = lock(&udp.state).table.touch(id, Instant::now());
+        })
+        .await;
+    }
+}
+
+/// A socket connected to the first address that takes it.
+fn connect(addresses: &[SocketAddr]) -> Option<UdpSocket> {
+    addresses.iter().find_map(|to| {
+        let any: SocketAddr = match to {
+            SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
+            SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
+        };
+        let socket = std::net::UdpSocket::bind(any).ok()?;
+        socket.connect(to).ok()?;
+        socket.set_nonblocking(true).ok()?;
+        let socket = UdpSocket::from_std(socket).ok()?;
+        tune(&socket);
+        Some(socket)
+    })
+}

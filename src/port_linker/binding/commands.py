@@ -1,0 +1,140 @@
+"""What the binding machine wants done. Pure. To be carried out in the order given."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from port_linker.binding.facts import Holder, Local
+from port_linker.model import Service, ServiceId
+from port_linker.session.events import ServiceState
+
+
+@dataclass(frozen=True)
+class BindService:
+    """Bind these addresses and hand them to the link; answer each with BindDone or BindFailed."""
+
+    service: ServiceId
+    locals: tuple[Local, ...]
+
+
+@dataclass(frozen=True)
+class ReleaseService:
+    """Take these addresses from the link and close their sockets. Open flows go on."""
+
+    service: ServiceId
+    locals: tuple[Local, ...]
+
+
+@dataclass(frozen=True)
+class HoldService:
+    """Let new connections wait, each at most deadline_s; then it is reset."""
+
+    service: ServiceId
+    deadline_s: float
+
+
+@dataclass(frozen=True)
+class UnholdService:
+    """Let those that wait, and new ones, go to the target."""
+
+    service: ServiceId
+
+
+@dataclass(frozen=True)
+class ResetFlows:
+    """Reset the service's flows, and those that wait: the port has another owner now."""
+
+    service: ServiceId
+
+
+@dataclass(frozen=True)
+class KillHolder:
+    """End the process that holds the port (kill.py); answer with KillDone."""
+
+    service: ServiceId
+    holder: Holder
+    port: int
+
+
+class QuestionKind(enum.StrEnum):
+    """What a question is about."""
+
+    CONFLICT = "conflict"
+    EPHEMERAL = "ephemeral"
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question to a person. text: the sentence; choices: words for Answered, best first."""
+
+    id: str
+    kind: QuestionKind
+    service: Service
+    text: str
+    choices: tuple[str, ...]
+    holder: Holder | None = None
+
+
+@dataclass(frozen=True)
+class AskUser:
+    """Put a question; answer with Answered, or not at all."""
+
+    question: Question
+
+
+@dataclass(frozen=True)
+class WithdrawQuestion:
+    """The question has lost its object."""
+
+    question: str
+
+
+@dataclass(frozen=True)
+class ReportService:
+    """A service's state is news. local: "127.0.0.1:8080", "[::1]:8080". GONE is the last one."""
+
+    service: Service
+    state: ServiceState
+    local: tuple[str, ...] = ()
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class ReportConflict:
+    """A port is held here; it informs, it asks nothing."""
+
+    service: Service
+    holder: Holder | None
+    choices: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class SaveRemaps:
+    """Remember the ports that stand in, by service key ("tcp/127.0.0.1:80" -> 8080)."""
+
+    remaps: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class WakeAt:
+    """Tell Ticked at this time (same clock as `now`); replaces the time asked for before."""
+
+    at: float
+
+
+Command = (
+    BindService
+    | ReleaseService
+    | HoldService
+    | UnholdService
+    | ResetFlows
+    | KillHolder
+    | AskUser
+    | WithdrawQuestion
+    | ReportService
+    | ReportConflict
+    | SaveRemaps
+    | WakeAt
+)

@@ -1,0 +1,93 @@
+"""What a person is asked, once each. Pure."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+from port_linker.binding.commands import (
+    AskUser,
+    Command,
+    Question,
+    QuestionKind,
+    WithdrawQuestion,
+)
+from port_linker.binding.conflict import (
+    ALLOW,
+    SKIP,
+    ask_about_conflict,
+    ask_about_ephemeral,
+    choices_for,
+)
+from port_linker.binding.facts import Holder
+from port_linker.model import Service, ServiceId
+
+MAX_OPEN = 16  # questions before a person at a time; the others wait their turn
+MAX_ASKED = 4096  # services remembered as asked about; the oldest are forgotten
+
+
+class Questions:
+    """The questions that are open, and those that wait for one of them to be answered."""
+
+    def __init__(self) -> None:
+        self._open: dict[str, Question] = {}
+        self._queue: dict[str, Question] = {}
+        self._of: dict[ServiceId, str] = {}
+        self._asked: OrderedDict[ServiceId, None] = OrderedDict()
+
+    def was_asked(self, id_: ServiceId) -> bool:
+        """Whether a person was asked to let this service in."""
+        return id_ in self._asked
+
+    def ask_conflict(self, service: Service, port: int, holder: Holder | None) -> list[Command]:
+        """Ask what to do about a held port; an older question about the service is withdrawn."""
+        who = "unknown" if holder is None else f"{holder.pid or 0}.{holder.start_ticks or 0}"
+        question = Question(
+            f"conflict:{service.id.key}:{who}",
+            QuestionKind.CONFLICT,
+            service,
+            ask_about_conflict(service, port, holder),
+            choices_for(holder),
+            holder,
+        )
+        return [*self.withdraw(service.id), *self._put(question)]
+
+    def ask_ephemeral(self, service: Service, ephemeral: tuple[int, int]) -> list[Command]:
+        """Ask, once, whether a fresh service in the ephemeral range is let in."""
+        self._asked[service.id] = None
+        if len(self._asked) > MAX_ASKED:
+            self._asked.popitem(last=False)
+        text = ask_about_ephemeral(service, ephemeral)
+        name = f"ephemeral:{service.id.key}"
+        return self._put(Question(name, QuestionKind.EPHEMERAL, service, text, (ALLOW, SKIP)))
+
+    def withdraw(self, id_: ServiceId) -> list[Command]:
+        """Take back the question about a service, if there is one."""
+        name = self._of.pop(id_, None)
+        if name is None or self._queue.pop(name, None) is not None:
+            return []
+        del self._open[name]
+        return [WithdrawQuestion(name), *self._promote()]
+
+    def take(self, name: str, choice: str) -> tuple[Question | None, list[Command]]:
+        """Close the question that was answered; None if it is not open or has no such choice."""
+        question = self._open.get(name)
+        if question is None or choice not in question.choices:
+            return None, []
+        del self._open[name]
+        del self._of[question.service.id]
+        return question, self._promote()
+
+    def _put(self, question: Question) -> list[Command]:
+        self._of[question.service.id] = question.id
+        if len(self._open) >= MAX_OPEN:
+            self._queue[question.id] = question
+            return []
+        self._open[question.id] = question
+        return [AskUser(question)]
+
+    def _promote(self) -> list[Command]:
+        if not self._queue:
+            return []
+        name = next(iter(self._queue))
+        self._open[name] = self._queue.pop(name)
+        return [AskUser(self._open[name])]

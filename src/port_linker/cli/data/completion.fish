@@ -1,0 +1,37 @@
+# Completion of port-linker for fish; made by port_linker.cli.reference. Use: port-linker completion fish | source
+function __port_linker_hosts
+    awk 'tolower($1) == "host" { for (i = 2; i <= NF; i++) if ($i ~ /^[A-Za-z0-9._@-]+$/) print $i }' "$HOME/.ssh/config" 2>/dev/null
+end
+complete -c port-linker -f
+complete -c port-linker -n __fish_use_subcommand -a connect -d 'Mirror the services of HOST on this machine\'s localhost.'
+complete -c port-linker -n '__fish_seen_subcommand_from connect' -a '(__port_linker_hosts)'
+complete -c port-linker -n __fish_use_subcommand -a demo -d 'Try it here and now: a target of its own, nothing to set up.'
+complete -c port-linker -n __fish_use_subcommand -a doctor -d 'Check each stage on the way to HOST and say what to do.'
+complete -c port-linker -n '__fish_seen_subcommand_from doctor' -a '(__port_linker_hosts)'
+complete -c port-linker -n __fish_use_subcommand -a completion -d 'Print a completion script for your shell.'
+complete -c port-linker -n '__fish_seen_subcommand_from completion' -a 'bash zsh fish'
+complete -c port-linker -n __fish_use_subcommand -a schema -d 'Print the JSON Schema of the --json lines.'
+complete -c port-linker -n __fish_use_subcommand -a version -d 'Print the version.'
+complete -c port-linker -n __fish_use_subcommand -a help -d 'Explain a verb.'
+complete -c port-linker -n '__fish_seen_subcommand_from help' -a 'connect demo doctor completion schema version help'
+complete -c port-linker -n __fish_use_subcommand -a '(__port_linker_hosts)' -d host
+complete -c port-linker -n 'not __fish_seen_subcommand_from demo doctor completion schema version help; or __fish_seen_subcommand_from connect' -l only -x -d 'Mirror nothing but these services: PORT, PORT-PORT, either with /tcp or /udp, ADDRESS:PORT, or a process name with * as a wildcard; separate with commas, or repeat the option.'
+complete -c port-linker -n 'not __fish_seen_subcommand_from demo doctor completion schema version help; or __fish_seen_subcommand_from connect' -l skip -x -d 'Leave these services out; wins over --only. Written as for --only.'
+complete -c port-linker -n 'not __fish_seen_subcommand_from demo doctor completion schema version help; or __fish_seen_subcommand_from connect' -l allow -x -d 'Mirror these though they are left out by default, such as ssh itself, or a port of this machine\'s ephemeral range. Written as for --only.'
+complete -c port-linker -n 'not __fish_seen_subcommand_from demo doctor completion schema version help; or __fish_seen_subcommand_from connect' -l all-users -d 'Mirror other people\'s services too, not only yours, the system\'s and containers\'.'
+complete -c port-linker -n 'not __fish_seen_subcommand_from demo doctor completion schema version help; or __fish_seen_subcommand_from connect' -l max-services -x -d 'Mirror at most this many services at once; the rest waits for room.'
+complete -c port-linker -n 'not __fish_seen_subcommand_from demo doctor completion schema version help; or __fish_seen_subcommand_from connect' -l map -x -d 'Give a service another port here: the port on HOST first, then the one on this machine (80:8080; 53:5353/udp). Separate with commas, or repeat the option.'
+complete -c port-linker -n 'not __fish_seen_subcommand_from demo doctor completion schema version help; or __fish_seen_subcommand_from connect' -l on-conflict -x -a 'ask kill remap skip' -d 'What to do when a port is already used on this machine: ask you; kill the process that holds it (only for ports named with --only); remap the service to another port; skip it. Without somebody to ask, ask means skip.'
+complete -c port-linker -n 'not __fish_seen_subcommand_from demo doctor completion schema version help; or __fish_seen_subcommand_from connect' -l own-user-only -d 'Refuse connections that other users of this machine make to the mirrored ports.'
+complete -c port-linker -n 'not __fish_seen_subcommand_from demo doctor completion schema version help; or __fish_seen_subcommand_from connect doctor' -l ssh-option -x -d 'Pass an option to ssh, as ssh -o does (ProxyJump=bastion). Repeat for more.'
+complete -c port-linker -n 'not __fish_seen_subcommand_from demo doctor completion schema version help; or __fish_seen_subcommand_from connect doctor' -l target-python -x -d 'The Python to use on HOST (3.9 or newer), if the usual names do not find it.'
+complete -c port-linker -n 'not __fish_seen_subcommand_from demo doctor completion schema version help; or __fish_seen_subcommand_from connect' -l lease -x -d 'How long the agent on HOST keeps open connections alive when it hears nothing from this machine, in seconds.'
+complete -c port-linker -n 'not __fish_seen_subcommand_from demo doctor completion schema version help; or __fish_seen_subcommand_from connect' -l link -x -a 'auto stdio quic' -d 'What carries the bytes: auto begins over ssh and moves to QUIC once that answers; stdio stays with ssh; quic ends the session if QUIC does not come up.'
+complete -c port-linker -n 'not __fish_seen_subcommand_from demo doctor completion schema version help; or __fish_seen_subcommand_from connect' -l udp-port -x -d 'The UDP port that QUIC uses on HOST, or a range of which the first free one is taken; 60000-61000 unless told otherwise.'
+complete -c port-linker -n 'not __fish_seen_subcommand_from demo doctor completion schema version help; or __fish_seen_subcommand_from connect demo doctor version' -l json -d 'Print JSON for scripts: one object per line and change (port-linker schema explains).'
+complete -c port-linker -n 'not __fish_seen_subcommand_from demo doctor completion schema version help; or __fish_seen_subcommand_from connect demo' -l plain -d 'Print a line per change instead of the live table.'
+complete -c port-linker -n 'not __fish_seen_subcommand_from demo doctor completion schema version help; or __fish_seen_subcommand_from connect demo doctor' -l no-input -d 'Ask nothing. Also set by CI=true, or without a terminal.'
+complete -c port-linker -n 'not __fish_seen_subcommand_from demo doctor completion schema version help; or __fish_seen_subcommand_from connect demo doctor' -l no-color -d 'Print no colours. Also set by NO_COLOR.'
+complete -c port-linker -n 'not __fish_seen_subcommand_from demo doctor completion schema version help; or __fish_seen_subcommand_from connect demo doctor' -l verbose -s v -d 'Show the log on stderr too; twice for all of it.'
+complete -c port-linker -n 'not __fish_seen_subcommand_from demo doctor completion schema version help; or __fish_seen_subcommand_from connect demo doctor' -l log-file -r -F -d 'Write the log there instead of the usual place.'
+complete -c port-linker -n '__fish_seen_subcommand_from demo' -l once -d 'Leave when the demo is done; the exit code is 0 only if all of it worked.'

@@ -1,0 +1,53 @@
+"""What a sidecar's error codes mean: our errors, and words for the display. Pure; Python 3.9."""
+
+from __future__ import annotations
+
+from port_linker.errors import LinkLost, PortLinkerError
+from port_linker.link.reports import Closed, Failed
+
+CODE = "PL-LINK-QUIC"  # one place in docs/operations.md for all that keeps QUIC from working
+
+_FAILED = {
+    "unreachable": "no address of the target answers over UDP",
+    "handshake": "the QUIC handshake failed",
+    "wrong-secret": "the target did not accept the introduction",
+    "version": "the sidecar speaks another version",
+    "no-udp-port": "no UDP port of the range is free on the target",
+    "udp-socket": "a UDP socket could not be opened",
+    "tls": "the certificates do not fit",
+    "not-connected": "the QUIC link is not up",
+    "bad-descriptor": "a socket could not be handed over",
+}
+_CLOSED = {
+    "shutdown": "the QUIC link was closed",
+    "peer-shutdown": "the target's sidecar has ended",
+    "idle-timeout": "nothing was heard for as long as the lease runs",
+    "wrong-secret": "the introduction was refused",
+    "protocol": "the sidecars misunderstood each other",
+    "transport": "the QUIC connection broke",
+}
+
+
+class SidecarFailed(PortLinkerError):
+    """The sidecar could not do what was asked; the stdio link goes on without it.
+
+    fault: the sidecar's own code ("unreachable"), or ours ("died", "timeout", "start").
+    """
+
+    code = CODE
+
+    def __init__(self, fault: str, message: str) -> None:
+        super().__init__(message, hint="everything goes over ssh meanwhile")
+        self.fault = fault
+
+
+def explain_failure(event: Failed) -> SidecarFailed:
+    """Return the error of a failed command."""
+    said = _FAILED.get(event.code, f"the sidecar reports {event.code}")
+    detail = f" ({event.detail})" if event.detail and event.code != "unreachable" else ""
+    return SidecarFailed(event.code, said + detail)
+
+
+def explain_close(event: Closed) -> LinkLost:
+    """Return what the end of the connection means."""
+    return LinkLost(_CLOSED.get(event.reason, f"the QUIC link ended: {event.reason}"), code=CODE)

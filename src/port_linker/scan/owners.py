@@ -1,0 +1,115 @@
+"""Turns rows and what is known about their owners into services. Pure; runs on Python 3.9."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Iterable, Mapping
+from typing import NamedTuple
+
+from port_linker.model import MAX_COMMAND_CHARS, Proto, Service, ServiceId, clean_text
+from port_linker.scan.published import Containers
+from port_linker.scan.rows import Row
+
+Key = tuple[Proto, str, int]  # of a ServiceId, cheaper to make and to compare
+_NO_SOCKETS: frozenset[int] = frozenset()
+
+# Processes that hold a port for a container; the port's container is asked for.
+_PORT_PROXIES = ("docker-proxy", "rootlessport", "rootlesskit", "conmon", "pasta", "slirp4netns")
+
+
+class Owner(NamedTuple):
+    """What is known about a process that holds sockets. Texts are clean."""
+
+    pid: int
+    process: str
+    command: str | None = None
+    container_id: str | None = None
+
+
+def make_owner(pid: int, name: bytes, command: bytes | None, container_id: str | None) -> Owner:
+    """Return the owner of a process whose names are bytes of any kind.
+
+    command: words with a NUL after each, perhaps cut; None or empty if not known.
+    """
+    process = clean_text(name.decode("utf-8", "replace"))
+    return Owner(pid, process, None if command is None else clean_command(command), container_id)
+
+
+def clean_command(words: bytes) -> str | None:
+    """Return a command line on one line, safe on a terminal; None if it is empty."""
+    text = words.rstrip(b"\0").replace(b"\0", b" ").decode("utf-8", "replace")
+    return clean_text(text, MAX_COMMAND_CHARS) or None
+
+
+def merge_rows(
+    tables: Iterable[Iterable[Row]], hidden: Container[int] = _NO_SOCKETS
+) -> dict[Key, Row]:
+    """Return one row per address: of several sockets (SO_REUSEPORT) the lowest inode's.
+
+    hidden: inodes of our own sockets, left out.
+    """
+    merged: dict[Key, Row] = {}
+    for rows in tables:
+        for row in rows:
+            if row.inode in hidden and row.inode:
+                continue
+            key = row[:3]
+            before = merged.get(key)
+            if before is None or row.inode < before.inode:
+                merged[key] = row
+    return merged
+
+
+def is_for_container(owner: Owner | None) -> bool:
+    """Whether a container engine may know more: unknown holders, port proxies, containers."""
+    return owner is None or owner.container_id is not None or owner.process in _PORT_PROXIES
+
+
+class _Entry(NamedTuple):
+    row: Row
+    owner: Owner | None
+    user: str | None
+    container: str | None
+    service: Service
+
+
+class ServiceBook:
+    """Builds services and keeps them, so that those that stayed the same are the same objects."""
+
+    def __init__(self) -> None:
+        self._entries: dict[Key, _Entry] = {}
+        self.appeared: list[Key] = []  # of the last build: new rows, and old ones with new sockets
+
+    def build(
+        self,
+        rows: Mapping[Key, Row],
+        owner_of: Callable[[int], Owner | None],
+        users: Mapping[int, str],
+        containers: Containers,
+    ) -> list[Service]:
+        """Return the services of the rows, in their order. users: uid → name."""
+        before, self._entries, self.appeared = self._entries, {}, []
+        for key, row in rows.items():
+            old = before.get(key)
+            if old is None or old.row.inode != row.inode:
+                self.appeared.append(key)
+            owner = owner_of(row.inode)
+            container_id = None if owner is None else owner.container_id
+            container = containers.find(row.proto, row.host, row.port, container_id)
+            user = users.get(row.uid)
+            if old is None or old[:4] != (row, owner, user, container):
+                old = _Entry(row, owner, user, container, _make(row, owner, user, container))
+            self._entries[key] = old
+        return [entry.service for entry in self._entries.values()]
+
+
+def _make(row: Row, owner: Owner | None, user: str | None, container: str | None) -> Service:
+    return Service(
+        id=ServiceId(Proto(row.proto), row.host, row.port),
+        uid=row.uid,
+        user=user,
+        pid=None if owner is None else owner.pid,
+        process=(owner.process or None) if owner else None,
+        command=None if owner is None else owner.command,
+        container=container,
+        v6only=row.v6only,
+    )

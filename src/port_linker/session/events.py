@@ -1,0 +1,198 @@
+"""The one stream of events that the table, the plain lines and --json read. Pure.
+
+Schema 1, documented in docs/events.md and docs/events.schema.json: keys may be added, never
+change their meaning. `at` is RFC 3339 in UTC with milliseconds.
+"""
+
+from __future__ import annotations
+
+import datetime
+import enum
+from dataclasses import dataclass, field
+from typing import Any
+
+SCHEMA = 1
+
+
+class ServiceState(enum.StrEnum):
+    """How a service of the target stands on this machine."""
+
+    READY = "ready"  # bound here; new connections reach it
+    WAITING = "waiting"  # no room yet; bound as soon as there is
+    CONFLICT = "conflict"  # its port is held here by somebody else
+    SKIPPED = "skipped"  # left out by a rule, which the reason names
+    DOWN = "down"  # outage, or the grace of a restarting service: new connections wait
+    GONE = "gone"  # closed on the target; its local port is free again
+
+
+class SessionState(enum.StrEnum):
+    """The life of a session."""
+
+    CONNECTING = "connecting"
+    DEPLOYING = "deploying"
+    UP = "up"
+    OUTAGE = "outage"
+    REATTACHED = "reattached"
+    CLOSED = "closed"
+
+
+class LinkState(enum.StrEnum):
+    """The life of one link."""
+
+    TRYING = "trying"
+    UP = "up"
+    DOWN = "down"
+
+
+def format_time(wall_s: float) -> str:
+    """Return RFC 3339 in UTC with milliseconds: "2026-11-21T09:30:00.120Z"."""
+    moment = datetime.datetime.fromtimestamp(wall_s, datetime.UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+@dataclass(frozen=True)
+class SessionEvent:
+    """Base: every event has a name, a time (seconds since 1970) and a target."""
+
+    at: float
+    target: str
+
+    def payload(self) -> dict[str, Any]:
+        """Return what follows event, at and target in the JSON object."""
+        raise NotImplementedError
+
+    @property
+    def name(self) -> str:
+        """The value of the key "event"."""
+        raise NotImplementedError
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the object of one --json line."""
+        head = {"event": self.name, "at": format_time(self.at), "target": self.target}
+        return {**head, **self.payload()}
+
+
+@dataclass(frozen=True)
+class HelloEvent(SessionEvent):
+    """The first line: which schema, which program, which session."""
+
+    version: str
+    session: str
+    name = "hello"
+
+    def payload(self) -> dict[str, Any]:
+        return {"schema": SCHEMA, "version": self.version, "session": self.session}
+
+    def to_json(self) -> dict[str, Any]:
+        return {"event": self.name, **self.payload(), **super().to_json()}
+
+
+@dataclass(frozen=True)
+class ServiceEvent(SessionEvent):
+    """A service appeared, changed its state, or went.
+
+    remote: its address on the target. local: addresses bound here ("127.0.0.1:5432").
+    reason: set wherever the service is not plainly ready.
+    """
+
+    state: ServiceState
+    proto: str
+    port: int
+    remote: str
+    local: tuple[str, ...] = ()
+    process: str | None = None
+    pid: int | None = None
+    user: str | None = None
+    container: str | None = None
+    reason: str | None = None
+    command: str | None = None
+    name = "service"
+
+    @property
+    def key(self) -> str:
+        """What names the service in the stream: "tcp/127.0.0.1:5432"."""
+        return f"{self.proto}/{self.remote}"
+
+    def payload(self) -> dict[str, Any]:
+        return {
+            "state": self.state.value,
+            "proto": self.proto,
+            "port": self.port,
+            "remote": self.remote,
+            "local": list(self.local),
+            "process": self.process,
+            "pid": self.pid,
+            "user": self.user,
+            "container": self.container,
+            "reason": self.reason,
+            "command": self.command,
+        }
+
+
+@dataclass(frozen=True)
+class StateEvent(SessionEvent):
+    """The session changed its state."""
+
+    state: SessionState
+    reason: str | None = None
+    retry_in_s: float | None = None
+    name = "session"
+
+    def payload(self) -> dict[str, Any]:
+        return {"state": self.state.value, "reason": self.reason, "retry_in_s": self.retry_in_s}
+
+
+@dataclass(frozen=True)
+class LinkEvent(SessionEvent):
+    """A link (stdio, quic) changed its state, or its round trip was measured anew."""
+
+    link: str
+    state: LinkState
+    rtt_ms: float | None = None
+    reason: str | None = None
+    name = "link"
+
+    def payload(self) -> dict[str, Any]:
+        return {
+            "link": self.link,
+            "state": self.state.value,
+            "rtt_ms": self.rtt_ms,
+            "reason": self.reason,
+        }
+
+
+@dataclass(frozen=True)
+class ConflictEvent(SessionEvent):
+    """A port is held here by somebody else; it informs, it asks nothing."""
+
+    proto: str
+    port: int
+    remote: str
+    holder_pid: int | None
+    holder_command: str | None
+    choices: tuple[str, ...] = ()
+    name = "conflict"
+
+    def payload(self) -> dict[str, Any]:
+        return {
+            "proto": self.proto,
+            "port": self.port,
+            "remote": self.remote,
+            "holder": {"pid": self.holder_pid, "command": self.holder_command},
+            "choices": list(self.choices),
+        }
+
+
+@dataclass(frozen=True)
+class LogEvent(SessionEvent):
+    """A log line worth a person's look. side: "host" or "agent"."""
+
+    level: str
+    side: str
+    message: str
+    fields: dict[str, Any] = field(default_factory=dict)
+    name = "log"
+
+    def payload(self) -> dict[str, Any]:
+        body = {"level": self.level, "side": self.side, "message": self.message}
+        return {**body, "fields": self.fields} if self.fields else body

@@ -1,0 +1,136 @@
+"""What the session machine hears and what it wants done. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from port_linker.errors import PortLinkerError
+
+# Events
+
+
+@dataclass(frozen=True)
+class Begun:
+    """The session starts."""
+
+
+@dataclass(frozen=True)
+class ChannelOpened:
+    """The agent has the channel; its hello is awaited."""
+
+
+@dataclass(frozen=True)
+class ChannelFailed:
+    """An attempt ended without a channel."""
+
+    error: PortLinkerError
+
+
+@dataclass(frozen=True)
+class Greeted:
+    """The hellos have met. resumes: flows go on; otherwise a new agent runs."""
+
+    resumes: bool
+
+
+@dataclass(frozen=True)
+class LinkLost:
+    """The channel ended."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class AgentRestarted:
+    """The agent died; another one runs on the same channel."""
+
+
+@dataclass(frozen=True)
+class Heard:
+    """Bytes came in."""
+
+
+@dataclass(frozen=True)
+class Ticked:
+    """Time passed."""
+
+
+@dataclass(frozen=True)
+class Woken:
+    """The machine or the process slept."""
+
+
+@dataclass(frozen=True)
+class RouteChanged:
+    """The network of this machine changed."""
+
+
+@dataclass(frozen=True)
+class RetryAsked:
+    """The user wants an attempt now."""
+
+
+@dataclass(frozen=True)
+class QuitAsked:
+    """The user ends the session."""
+
+
+SessionInput = (
+    Begun | ChannelOpened | ChannelFailed | Greeted | LinkLost | AgentRestarted
+    | Heard | Ticked | Woken | RouteChanged | RetryAsked | QuitAsked
+)  # fmt: skip
+
+
+# Commands
+
+
+@dataclass(frozen=True)
+class OpenChannel:
+    """Connect; unattended: ask nobody, trust no ControlMaster. Replaces a running attempt."""
+
+    unattended: bool
+
+
+@dataclass(frozen=True)
+class CloseChannel:
+    """Give the channel or the running attempt up, at once."""
+
+
+@dataclass(frozen=True)
+class SendPing:
+    """Ask for a sign of life."""
+
+
+@dataclass(frozen=True)
+class ReportUp:
+    """The link is up. first: for the first time. resumes: flows went on."""
+
+    first: bool
+    resumes: bool
+
+
+@dataclass(frozen=True)
+class ReportOutage:
+    """The link is down; the next attempt comes in so many seconds."""
+
+    reason: str
+    retry_in_s: float
+
+
+@dataclass(frozen=True)
+class ReportAgentRestarted:
+    """Flows were reset: the agent had died."""
+
+
+@dataclass(frozen=True)
+class StopSession:
+    """End the process. say_goodbye: the link is up and the agent shall end too."""
+
+    error: PortLinkerError | None
+    say_goodbye: bool
+
+
+SessionCommand = (
+    OpenChannel | CloseChannel | SendPing | ReportUp | ReportOutage | ReportAgentRestarted
+    | StopSession
+)  # fmt: skip

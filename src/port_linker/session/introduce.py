@@ -1,0 +1,174 @@
+"""One attempt to bring the QUIC link up: two sidecars, introduced over the stdio link. I/O."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from port_linker.errors import PortLinkerError
+from port_linker.link import control, reports
+from port_linker.link.addresses import plan_addresses
+from port_linker.link.faults import SidecarFailed, explain_close
+from port_linker.link.find import Tunnel
+from port_linker.link.mux_link import MuxLink
+from port_linker.link.relay import Relay
+from port_linker.link.sidecar import Sidecar
+from port_linker.protocol import quic
+
+logger = logging.getLogger(__name__)
+
+AGENT_S = 90.0  # without a word from the agent the attempt is given up
+CONNECT_S = 15.0  # the sidecar asks for 3 s, then has 5 s for the handshake
+MAX_MESSAGES = 256
+STATS_S = 1.0  # the table is drawn anew about as often
+
+
+@dataclass(frozen=True)
+class AttemptConfig:
+    """number: of the attempt. lease_s: how long the connection outlives silence."""
+
+    number: int
+    lease_s: int
+    first_port: int = quic.FIRST_PORT
+    last_port: int = quic.LAST_PORT
+
+
+class QuicAttempt:
+    """A sidecar here, one there, and the connection between them, to its end."""
+
+    def __init__(
+        self,
+        tunnel: Tunnel,
+        stdio: MuxLink,
+        config: AttemptConfig,
+        on_event: Callable[[reports.Event], None],
+    ) -> None:
+        """on_event: hears what the sidecar tells by itself."""
+        self._tunnel, self._stdio, self._config = tunnel, stdio, config
+        self._on_event = on_event
+        self._messages: asyncio.Queue[quic.QuicNeed | quic.QuicReady | quic.QuicEnded]
+        self._messages = asyncio.Queue(MAX_MESSAGES)
+        self._relay = Relay(stdio.send_packet)
+        self._sent = 0  # bytes of the packed executable
+        self.ended: asyncio.Future[PortLinkerError] = asyncio.get_running_loop().create_future()
+        self.is_final = False  # whether another attempt with this agent is of no use
+        self.address = ""
+        self.sidecar = Sidecar([tunnel.path], self._take, self._on_end)
+
+    async def connect(self, ssh_addresses: asyncio.Task[tuple[str, ...]]) -> None:
+        """Bring it up. Raises SidecarFailed with the reason if it does not come about."""
+        sidecar = self.sidecar
+        await sidecar.greet()
+        listening = await sidecar.ask(control.Start(control.ROLE_HOST), reports.Listening)
+        config = self._config
+        start = quic.QuicStart(
+            attempt=config.number,
+            executable=self._tunnel.facts,
+            fingerprint=listening.fingerprint,
+            port=listening.port,
+            secret=secrets.token_hex(32),
+            connection_id=secrets.token_hex(16),
+            first_port=config.first_port,
+            last_port=config.last_port,
+            lease_s=config.lease_s,
+        )
+        self._stdio.send_control(start.to_json())
+        ready = await self._wait_ready()
+        peer = control.Peer(
+            fingerprint=ready.fingerprint,
+            secret=start.secret,
+            connection_id=start.connection_id,
+            addresses=plan_addresses(ready.port, await ssh_addresses, ready.addresses),
+            lease_s=config.lease_s,
+        )
+        connected = await sidecar.ask(peer, reports.Connected, limit_s=CONNECT_S)
+        self.address = connected.address
+
+    async def watch(self, on_stats: Callable[[reports.Stats], None]) -> PortLinkerError:
+        """Poll the counters until the end, and return its reason."""
+        while not self.ended.done():
+            try:
+                on_stats(await self.sidecar.ask(control.AskStats(), reports.Stats))
+            except SidecarFailed as error:
+                return error
+            await asyncio.wait([self.ended], timeout=STATS_S)
+        return self.ended.result()
+
+    def take_message(self, message: quic.QuicNeed | quic.QuicReady | quic.QuicEnded) -> None:
+        """Take what the agent says."""
+        if isinstance(message, quic.QuicEnded) and message.attempt == self._config.number:
+            self._end(SidecarFailed("target", message.reason), message.is_final)
+        if not self._messages.full():
+            self._messages.put_nowait(message)
+
+    async def set_path(self, is_attached: bool) -> None:
+        """Lay the path of last resort over the stdio link, or take it away."""
+        try:
+            if not is_attached:
+                self._relay.close()
+                await self.sidecar.send(control.Path(False))
+                return
+            self._stdio.on_packet(self._relay.deliver)
+            with self._relay.open() as theirs:
+                await self.sidecar.send(control.Path(True), [theirs.fileno()])
+        except PortLinkerError:
+            self._relay.close()  # the sidecar has ended, which is noticed elsewhere
+
+    async def close(self) -> None:
+        """End it on both sides and wait until no process is left here."""
+        self._relay.close()
+        self._stdio.send_control(quic.QuicStop(self._config.number).to_json())
+        await self.sidecar.shut()
+
+    # The agent's half
+
+    async def _wait_ready(self) -> quic.QuicReady:
+        """Serve the agent with the executable until its sidecar waits for us."""
+        while True:
+            try:
+                async with asyncio.timeout(AGENT_S):
+                    message = await self._messages.get()
+            except TimeoutError:
+                raise SidecarFailed("timeout", "the agent does not answer about QUIC") from None
+            if isinstance(message, quic.QuicNeed):
+                self._send_parts(message)
+            elif message.attempt != self._config.number:
+                continue
+            elif isinstance(message, quic.QuicReady):
+                return message
+            else:
+                raise SidecarFailed("target", message.reason)
+
+    def _send_parts(self, need: quic.QuicNeed) -> None:
+        """Send what is missing, a few pieces ahead of what was acknowledged."""
+        packed = self._tunnel.packed
+        if need.digest != self._tunnel.facts.digest:
+            return
+        if need.at == 0:
+            self._sent = 0
+            logger.info("bringing the QUIC sidecar to the target", extra={"bytes": len(packed)})
+        ahead = min(len(packed), need.at + quic.PARTS_AHEAD * quic.PART_BYTES)
+        while self._sent < ahead:
+            piece = packed[self._sent : self._sent + quic.PART_BYTES]
+            part = quic.QuicPart(need.digest, self._sent, piece)
+            self._sent += len(piece)
+            self._stdio.send_control(part.to_json())
+
+    # The sidecar
+
+    def _take(self, event: reports.Event) -> None:
+        if isinstance(event, reports.Closed):
+            self._end(explain_close(event))
+        else:
+            self._on_event(event)
+
+    def _on_end(self, reason: str) -> None:
+        self._end(SidecarFailed("died", reason))
+
+    def _end(self, error: PortLinkerError, is_final: bool = False) -> None:
+        self.is_final = self.is_final or is_final
+        if not self.ended.done():
+            self.ended.set_result(error)

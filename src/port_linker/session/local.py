@@ -1,0 +1,90 @@
+"""What the session must know of this machine before it binds. I/O."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+
+from port_linker.agent.facts import read_facts
+from port_linker.binding.facts import BindOptions, OnConflict
+from port_linker.binding.machine import BindingMachine
+from port_linker.binding.peer import check_own_user
+from port_linker.binding.remember import read_remaps, write_remaps
+from port_linker.binding.rules import parse_maps, parse_rules
+from port_linker.binding.sockets import read_local_facts
+from port_linker.errors import PortLinkerError, TargetError, UsageError
+from port_linker.observe.logfiles import open_session_log, stderr_handler
+from port_linker.observe.logs import attach_handler, detach_handler
+from port_linker.protocol.messages import Facts
+from port_linker.session.binder import PeerCheck
+from port_linker.session.settings import SessionSettings
+from port_linker.ssh.target import Target
+
+
+def make_binding_machine(
+    settings: SessionSettings, target: Target
+) -> tuple[BindingMachine, Callable[[Mapping[str, int]], None]]:
+    """Return the machine for these settings, and what saves the ports it chose.
+
+    Raises UsageError for a rule that is none.
+    """
+    options = BindOptions(
+        only=parse_rules(settings.only, "--only"),
+        skip=parse_rules(settings.skip, "--skip"),
+        allow=parse_rules(settings.allow, "--allow"),
+        maps=parse_maps(settings.map),
+        all_users=settings.all_users,
+        on_conflict=OnConflict(settings.on_conflict),
+        is_interactive=settings.interactive,
+    )
+    facts = read_local_facts(settings.max_services)
+    machine = BindingMachine(options, facts, read_remaps(target.key))
+
+    def save(remaps: Mapping[str, int]) -> None:
+        write_remaps(target.key, remaps)
+
+    return machine, save
+
+
+def peer_check(settings: SessionSettings) -> PeerCheck | None:
+    """Return what makes the check of local peers with --own-user-only, else None."""
+    return check_own_user if settings.own_user_only else None
+
+
+def check_not_self(settings: SessionSettings, target: str, facts: Facts) -> PortLinkerError | None:
+    """Return the error if the target is this very machine: its ports are here already."""
+    here = read_facts("")
+    is_here = facts.boot_id == here.boot_id != "" and facts.netns == here.netns != ""
+    if not is_here or settings.allow_self:
+        return None
+    return TargetError(
+        f"{target} is this machine: its services are on this localhost already",
+        hint="name another machine, or try `port-linker demo`",
+        code="PL-TARGET-SELF",
+    )
+
+
+@contextlib.contextmanager
+def log_to_file(folder: str, session: str, settings: SessionSettings) -> Iterator[None]:
+    """Write the log of both sides to the session's file, and to stderr as asked with -v.
+
+    Raises PortLinkerError if the file cannot be written.
+    """
+    try:
+        handlers = [open_session_log(folder, session, settings.log_file)]
+    except OSError as error:
+        kind = UsageError if settings.log_file else PortLinkerError
+        raise kind(
+            f"the log {settings.log_file or folder} cannot be written: {error.strerror}",
+            hint="name another file with --log-file",
+            code="PL-LOG-FILE",
+        ) from error
+    if settings.log_to_stderr and settings.verbosity:
+        handlers.append(stderr_handler(settings.verbosity))
+    for handler in handlers:
+        attach_handler(handler)
+    try:
+        yield
+    finally:
+        for handler in handlers:
+            detach_handler(handler)

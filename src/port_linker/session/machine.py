@@ -1,0 +1,201 @@
+"""The life of a session: events in, commands out. Pure; `now` is monotonic seconds.
+
+    connecting -> up -> outage -> up -> … -> closed
+
+Before the first `up` an error ends the session; after it nothing but the user does: listeners
+stay, flows wait, attempts go on.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import assert_never
+
+from port_linker.errors import PortLinkerError
+from port_linker.session.backoff import Backoff
+from port_linker.session.inputs import (
+    AgentRestarted,
+    Begun,
+    ChannelFailed,
+    ChannelOpened,
+    CloseChannel,
+    Greeted,
+    Heard,
+    LinkLost,
+    OpenChannel,
+    QuitAsked,
+    ReportAgentRestarted,
+    ReportOutage,
+    ReportUp,
+    RetryAsked,
+    RouteChanged,
+    SendPing,
+    SessionCommand,
+    SessionInput,
+    StopSession,
+    Ticked,
+    Woken,
+)
+
+HEARTBEAT_S = 2.0
+DEAD_AFTER_S = 6.0  # three heartbeats without a sign of life
+PROBE_S = 0.8  # after a wake an old link must answer within this, or a new one is made
+ROUTE_PROBE_S = 3.0  # after a route change; the link may well be untouched
+GREET_S = 10.0  # from the open channel to the agent's hello
+STABLE_S = 5.0  # a link that lasted so long was good; a shorter one counts as a failed attempt
+STALE_ATTEMPT_S = 1.0  # a wake replaces an attempt that is older than this
+
+
+class _Phase(enum.Enum):
+    IDLE = enum.auto()  # waits for retry_at
+    OPENING = enum.auto()  # an attempt runs
+    GREETING = enum.auto()  # the channel is open, the hello is awaited
+    UP = enum.auto()
+    CLOSED = enum.auto()
+
+
+class SessionMachine:
+    """Decides when to connect, when a link is dead, and what is shown of it."""
+
+    def __init__(self) -> None:
+        self._phase = _Phase.IDLE
+        self._backoff = Backoff()
+        self._was_up = False
+        self._is_outage = False
+        self._deadline: float | None = None  # of the attempt, the hello, or the link's life
+        self._ping_at = 0.0
+        self._retry_at: float | None = None
+        self._attempt_at = 0.0
+        self._up_at = 0.0
+        self._restarting = False
+
+    @property
+    def is_up(self) -> bool:
+        """Whether flows move now."""
+        return self._phase is _Phase.UP
+
+    def handle(  # noqa: C901 - a dispatcher
+        self, event: SessionInput, now: float
+    ) -> list[SessionCommand]:
+        """Return what to do about one event."""
+        if self._phase is _Phase.CLOSED:
+            return []
+        match event:
+            case Begun():
+                return self._open(now)
+            case ChannelOpened():
+                return self._await_hello(now)
+            case ChannelFailed(error):
+                return self._fail(error, now)
+            case Greeted(resumes):
+                return self._up(resumes, now)
+            case LinkLost(reason):
+                return self._lose(reason, now)
+            case AgentRestarted():
+                self._restarting = True
+                return self._await_hello(now)
+            case Heard():
+                return self._heard(now)
+            case Ticked():
+                return self._tick(now)
+            case Woken() | RetryAsked():
+                return self._hurry(PROBE_S, now)
+            case RouteChanged():
+                return self._hurry(ROUTE_PROBE_S, now)
+            case QuitAsked():
+                return self._quit()
+            case _:
+                assert_never(event)
+
+    def _open(self, now: float) -> list[SessionCommand]:
+        self._phase = _Phase.OPENING
+        self._retry_at = None
+        self._attempt_at = now
+        return [OpenChannel(unattended=self._was_up)]
+
+    def _await_hello(self, now: float) -> list[SessionCommand]:
+        self._phase = _Phase.GREETING
+        self._deadline = now + GREET_S
+        return []
+
+    def _fail(self, error: PortLinkerError, now: float) -> list[SessionCommand]:
+        if self._phase is not _Phase.OPENING:
+            return []
+        if not self._was_up:
+            self._phase = _Phase.CLOSED
+            return [StopSession(error, say_goodbye=False)]
+        return self._retry_later(error.message, now)
+
+    def _up(self, resumes: bool, now: float) -> list[SessionCommand]:
+        if self._phase is not _Phase.GREETING:
+            return []
+        first, restarted = not self._was_up, self._restarting
+        was_outage = self._is_outage or first
+        self._phase = _Phase.UP
+        self._was_up, self._is_outage, self._restarting = True, False, False
+        self._up_at = now
+        self._deadline = now + DEAD_AFTER_S
+        self._ping_at = now
+        commands: list[SessionCommand] = []
+        if restarted and not first:
+            commands.append(ReportAgentRestarted())
+        if was_outage:
+            commands.append(ReportUp(first, resumes))
+        return commands
+
+    def _lose(self, reason: str, now: float) -> list[SessionCommand]:
+        if self._phase not in (_Phase.UP, _Phase.GREETING):
+            return []
+        if not self._was_up:
+            self._phase = _Phase.CLOSED
+            error = PortLinkerError(
+                f"the agent was started but the link ended: {reason}",
+                hint="run `port-linker doctor HOST` to see which stage fails",
+                code="PL-LINK-LOST",
+            )
+            return [CloseChannel(), StopSession(error, say_goodbye=False)]
+        if self._phase is _Phase.UP and now - self._up_at >= STABLE_S:
+            self._backoff.reset()
+        return [CloseChannel(), *self._retry_later(reason, now)]
+
+    def _retry_later(self, reason: str, now: float) -> list[SessionCommand]:
+        delay_s = self._backoff.next_delay_s()
+        self._phase = _Phase.IDLE
+        self._is_outage = True
+        self._retry_at = now + delay_s
+        commands: list[SessionCommand] = [ReportOutage(reason, delay_s)]
+        return commands + (self._open(now) if delay_s == 0 else [])
+
+    def _heard(self, now: float) -> list[SessionCommand]:
+        if self._phase is _Phase.UP:
+            self._deadline = now + DEAD_AFTER_S
+        return []
+
+    def _tick(self, now: float) -> list[SessionCommand]:
+        if self._phase is _Phase.IDLE and self._retry_at is not None and now >= self._retry_at:
+            return self._open(now)
+        if self._phase in (_Phase.UP, _Phase.GREETING) and now >= (self._deadline or 0.0):
+            return self._lose("no sign of life from the target", now)
+        if self._phase is _Phase.UP and now >= self._ping_at:
+            self._ping_at = now + HEARTBEAT_S
+            return [SendPing()]
+        return []
+
+    def _hurry(self, probe_s: float, now: float) -> list[SessionCommand]:
+        """A new network may be there: probe a link that is up, connect at once otherwise."""
+        self._backoff.reset()
+        if self._phase is _Phase.UP:
+            self._deadline = min(self._deadline or now, now + probe_s)
+            return [SendPing()]
+        if self._phase is _Phase.IDLE and self._was_up:
+            self._backoff.next_delay_s()
+            return self._open(now)
+        is_stale = now - self._attempt_at >= STALE_ATTEMPT_S
+        if self._phase is _Phase.OPENING and self._was_up and is_stale:
+            return [CloseChannel(), *self._open(now)]
+        return []
+
+    def _quit(self) -> list[SessionCommand]:
+        say_goodbye = self._phase is _Phase.UP
+        self._phase = _Phase.CLOSED
+        return [StopSession(None, say_goodbye)]

@@ -1,0 +1,59 @@
+"""What a session asks a person, and the answers it can get. Pure: types only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+CONFLICT = "conflict"  # a port is held here: kill, remap, skip
+EPHEMERAL = "ephemeral"  # a short-lived port of the login user: link, skip
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One answer.
+
+    key: the one lower-case letter that a person types. word: what ask() returns.
+    description: what happens then, in a few words.
+    """
+
+    key: str
+    word: str
+    description: str
+
+
+@dataclass(frozen=True)
+class Question:
+    """Something that only a person can decide.
+
+    id: names the question while it is open. kind: CONFLICT or EPHEMERAL.
+    sentence: what is asked, with the process named; its texts are cleaned when shown.
+    default: the word of the choice that stands when nobody answers.
+    service: key of the service it is about ("tcp/127.0.0.1:80"), if any.
+    """
+
+    id: str
+    kind: str
+    sentence: str
+    choices: tuple[Choice, ...]
+    default: str
+    service: str | None = None
+
+    def word_of(self, answer: str) -> str | None:
+        """Return the word that a typed letter or word means; None if it means nothing.
+
+        An empty answer is the default.
+        """
+        typed = answer.strip().lower()
+        if not typed:
+            return self.default
+        for choice in self.choices:
+            if typed in (choice.key, choice.word):
+                return choice.word
+        return None
+
+
+KILL = Choice("k", "kill", "end that process and take the port")
+REMAP = Choice("r", "remap", "use another local port")
+SKIP = Choice("s", "skip", "leave this service out")
+LINK_ONCE = Choice("l", "link", "link it this time")
+ALWAYS_SKIP = Choice("s", "skip", "never ask about this process again")

@@ -1,0 +1,127 @@
+"""Makes the events of a session: what happened, when, to which target. I/O: reads the clock."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from port_linker import clock
+from port_linker.deploy.settings import Progress, Stage, StageDone, StderrLine
+from port_linker.session import events as ev
+
+logger = logging.getLogger(__name__)
+
+RTT_NEWS = 0.25  # a round trip that differs less from the one told last is no news
+RTT_NEWS_MS = 1.0  # nor one that differs by less than this
+FLOWS_LOST = "a new agent runs; connections through the one that died were reset"
+
+_STDIO = "stdio"
+
+
+class Reporter:
+    """Fills in time and target, remembers what was told."""
+
+    def __init__(self, target: str, emit: Callable[[ev.SessionEvent], None]) -> None:
+        self._target = target
+        self.emit = emit
+        self._was_up = False
+        self._rtt_ms: float | None = None
+        self._rtts: dict[str, float] = {}  # of other links
+
+    def hello(self, version: str, session: str) -> None:
+        """The first event."""
+        self.emit(ev.HelloEvent(clock.wall_s(), self._target, version, session))
+
+    def connecting(self) -> None:
+        """The first attempt begins."""
+        self._state(ev.SessionState.CONNECTING)
+        self._link(ev.LinkState.TRYING)
+
+    def deploying(self) -> None:
+        """The login is done; the agent is brought there. In an outage that is no news."""
+        if not self._was_up:
+            self._state(ev.SessionState.DEPLOYING)
+
+    def up(self, first: bool, resumes: bool = True) -> None:
+        """Flows move. resumes: those that were open before do too; else a new agent runs."""
+        self._was_up = True
+        if not first:
+            self._state(ev.SessionState.REATTACHED, None if resumes else FLOWS_LOST)
+        self._state(ev.SessionState.UP)
+        self._rtt_ms = None
+        self._link(ev.LinkState.UP)
+
+    def back(self) -> None:
+        """Flows move again, though ssh is not back."""
+        self._state(ev.SessionState.REATTACHED)
+        self._state(ev.SessionState.UP)
+
+    def outage(self, reason: str, retry_in_s: float | None) -> None:
+        """Flows wait. retry_in_s: until ssh is tried again, None if that was told before."""
+        event = ev.StateEvent(
+            clock.wall_s(), self._target, ev.SessionState.OUTAGE, reason, retry_in_s
+        )
+        self.emit(event)
+        self._link(ev.LinkState.DOWN, reason=reason)
+
+    def progress(self, progress: Progress) -> None:
+        """Tell what a person should know of an attempt; all of it stands in the log."""
+        if isinstance(progress, StageDone) and progress.stage is Stage.LOGIN:
+            self.deploying()
+        elif isinstance(progress, StderrLine):
+            self.log("warning" if progress.login else "debug", "target", progress.text)
+        logger.debug("connecting", extra={"progress": repr(progress)})
+
+    def closed(self) -> None:
+        """The last event."""
+        self._state(ev.SessionState.CLOSED)
+
+    def link(self, name: str, state: ev.LinkState, reason: str | None = None) -> None:
+        """Another link than stdio changed its state."""
+        self._rtts.pop(name, None)
+        self.emit(ev.LinkEvent(clock.wall_s(), self._target, name, state, None, reason))
+
+    def link_round_trip(self, name: str, rtt_ms: float) -> None:
+        """Tell a round trip of a link that is up, if it is news."""
+        last = self._rtts.get(name)
+        if last is None or abs(rtt_ms - last) > max(RTT_NEWS_MS, RTT_NEWS * last):
+            self._rtts[name] = rtt_ms = round(rtt_ms, 2)
+            event = ev.LinkEvent(clock.wall_s(), self._target, name, ev.LinkState.UP, rtt_ms, None)
+            self.emit(event)
+
+    def stdio_down(self, reason: str) -> None:
+        """ssh is gone but flows go on over QUIC."""
+        self._link(ev.LinkState.DOWN, reason=reason)
+
+    def stdio_up(self) -> None:
+        """ssh is back; nobody missed it."""
+        self._rtt_ms = None
+        self._link(ev.LinkState.UP)
+
+    def round_trip(self, rtt_s: float) -> None:
+        """Tell a round trip that is news."""
+        rtt_ms = round(rtt_s * 1000, 2)
+        last = self._rtt_ms
+        if last is None or abs(rtt_ms - last) > max(RTT_NEWS_MS, RTT_NEWS * last):
+            self._rtt_ms = rtt_ms
+            self._link(ev.LinkState.UP, rtt_ms=rtt_ms)
+
+    def log(
+        self, level: str, side: str, message: str, fields: dict[str, Any] | None = None
+    ) -> None:
+        """Write a line to the log; warnings are shown too."""
+        number = logging.getLevelNamesMapping().get(level.upper(), logging.INFO)
+        extra = {"side": side, "fields": fields or {}}
+        logging.getLogger("port_linker.session").log(number, message, extra=extra)
+        if number >= logging.WARNING:
+            event = ev.LogEvent(clock.wall_s(), self._target, level, side, message, fields or {})
+            self.emit(event)
+
+    def _state(self, state: ev.SessionState, reason: str | None = None) -> None:
+        self.emit(ev.StateEvent(clock.wall_s(), self._target, state, reason))
+
+    def _link(
+        self, state: ev.LinkState, rtt_ms: float | None = None, reason: str | None = None
+    ) -> None:
+        self.emit(ev.LinkEvent(clock.wall_s(), self._target, _STDIO, state, rtt_ms, reason))

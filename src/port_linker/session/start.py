@@ -1,0 +1,39 @@
+"""The way into a session: its lock, its log, its runner. I/O."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from typing import TYPE_CHECKING
+
+from port_linker.errors import PortLinkerError
+from port_linker.session.local import log_to_file
+from port_linker.session.runner import SessionRunner
+from port_linker.session.settings import SessionSettings
+from port_linker.session.state_file import StateFile
+from port_linker.ssh.target import parse_target
+
+if TYPE_CHECKING:
+    from port_linker.ui.frontend import FrontEnd
+
+
+async def run_session(settings: SessionSettings, frontend: FrontEnd) -> int:
+    """Run one session to its end; return the exit status. Raises PortLinkerError."""
+    import platformdirs
+
+    folder = platformdirs.user_state_dir("port-linker")
+    target = parse_target(settings.target)
+    try:
+        state = StateFile(os.path.join(folder, "targets"), target.key, target.display)
+    except OSError as error:
+        raise PortLinkerError(
+            f"{folder} cannot be written: {error.strerror}",
+            hint="set XDG_STATE_HOME to a folder of yours",
+            code="PL-STATE-DIR",
+        ) from error
+    session = secrets.token_hex(8)
+    try:
+        with log_to_file(folder, session, settings):
+            return await SessionRunner(settings, frontend, state, session).run()
+    finally:
+        state.close()

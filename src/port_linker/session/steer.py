@@ -1,0 +1,116 @@
+"""Moves new flows to the better link and tells people. I/O: reads the clock, moves bindings.
+
+What is decided is decided by link/choose.py.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Protocol
+
+from port_linker import clock
+from port_linker.errors import PortLinkerError
+from port_linker.link import reports
+from port_linker.link.choose import Choice, LinkChooser
+from port_linker.link.interface import LinkKind
+from port_linker.link.switch import SwitchLink
+from port_linker.session.events import LinkState
+from port_linker.session.reporter import Reporter
+
+logger = logging.getLogger(__name__)
+
+QUIC = LinkKind.QUIC.value
+
+
+class QuicOwner(Protocol):
+    """What the session wants to hear."""
+
+    def on_choice(self, choice: Choice) -> None:
+        """Another link is chosen; flows have been moved."""
+
+    def on_quic_refused(self, error: PortLinkerError) -> None:
+        """The user wants QUIC or nothing, and it did not come about."""
+
+
+class LinkSteer:
+    """Knows how QUIC does, and acts on it."""
+
+    def __init__(
+        self, switch: SwitchLink, reporter: Reporter, on_choice: Callable[[Choice], None]
+    ) -> None:
+        """on_choice: hears when another link is chosen, after flows have been moved."""
+        self._switch, self._reporter, self._on_choice = switch, reporter, on_choice
+        self._chooser = LinkChooser()
+        self._choice = Choice(LinkKind.STDIO, "")
+        self._reported: tuple[LinkState, str] | None = None
+        self._is_stdio_up = False
+
+    @property
+    def is_on_quic(self) -> bool:
+        """Whether new flows go over QUIC."""
+        return self._choice.kind is LinkKind.QUIC
+
+    def set_stdio(self, is_up: bool) -> None:
+        """The stdio link came or went."""
+        self._is_stdio_up = is_up
+        self.look()
+
+    def trying(self) -> None:
+        """An attempt begins. Only the first is told; its followers end the same way or succeed."""
+        if self._reported is None:
+            self._report(LinkState.TRYING)
+
+    def connected(self) -> None:
+        """QUIC is up."""
+        self._chooser.connected(clock.monotonic_s())
+        self.look()
+
+    def ended(self, reason: str) -> None:
+        """QUIC did not come up, or is no more."""
+        self._chooser.ended(reason, clock.monotonic_s())
+        self.look()
+
+    def take(self, event: reports.Event) -> None:
+        """Take what the sidecar tells of the connection."""
+        now = clock.monotonic_s()
+        logger.debug("sidecar event", extra={"event": repr(event)})
+        if isinstance(event, reports.Quiet):
+            self._chooser.quiet(now)
+        elif isinstance(event, reports.Heard):
+            self._chooser.heard(now)
+        elif isinstance(event, reports.PathChanged):
+            self._chooser.path_changed(event.via == reports.VIA_RELAY, now)
+        elif isinstance(event, reports.Failed):
+            logger.warning("the sidecar failed", extra={"fault": event.code, "cmd": event.cmd})
+        self.look()
+
+    def take_stats(self, stats: reports.Stats) -> None:
+        """Tell the round trip, if it is news."""
+        if stats.connection is not None and self.is_on_quic:
+            self._reporter.link_round_trip(QUIC, stats.connection.rtt_ms)
+
+    def look(self) -> None:
+        """Act on another choice; it may come with time alone."""
+        choice = self._chooser.choose(clock.monotonic_s(), is_stdio_up=self._is_stdio_up)
+        if choice == self._choice:
+            return
+        was, self._choice = self._choice, choice
+        self._switch.use(choice.kind)
+        if choice.kind is LinkKind.QUIC:
+            self._report(LinkState.UP)
+        elif self._reported is not None:
+            self._report(LinkState.DOWN, choice.reason)
+        if was.kind is not choice.kind:
+            logger.info("new flows take another link", extra=vars(choice))
+            self._on_choice(choice)
+
+    def absent(self, reason: str) -> None:
+        """There will be no QUIC in this session."""
+        self._report(LinkState.DOWN, reason)
+
+    def _report(self, state: LinkState, reason: str = "") -> None:
+        """Tell a change; attempt after attempt that ends the same way is none."""
+        if self._reported != (state, reason):
+            self._reported = (state, reason)
+            self._reporter.link(QUIC, state, reason=reason or None)

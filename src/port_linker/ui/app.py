@@ -1,0 +1,215 @@
+"""The Textual program of the live table. Draws at most twice a second, and only what changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import App, ComposeResult
+from textual.binding import Binding
+from textual.filter import LineFilter, NoColor
+from textual.widgets import Input, Static
+
+from port_linker import clock
+from port_linker.session.snapshot import Snapshot
+from port_linker.ui import keys, sentences, view
+from port_linker.ui.dialogs import TextScreen
+from port_linker.ui.driver import SteadyDriver
+from port_linker.ui.frame import Frame
+from port_linker.ui.grid import Grid
+from port_linker.ui.questioner import Questioner
+
+if TYPE_CHECKING:
+    from port_linker.link.interface import Traffic
+
+DRAW_EVERY_S = 0.5
+
+
+@dataclass(frozen=True)
+class AppHooks:
+    """What the table may cause. interrupt: as Ctrl-C does without a table."""
+
+    traffic: Callable[[], Mapping[str, Traffic]]
+    reconnect_now: Callable[[], None]
+    interrupt: Callable[[], None]
+
+
+class TableApp(App[None]):
+    """Header, notice, table, log, filter, keys."""
+
+    ENABLE_COMMAND_PALETTE = False
+    AUTO_FOCUS = None  # keys are commands until a filter is being typed
+    CSS = """
+    Screen { layout: vertical; }
+    #header, #foot { height: 1; }
+    #notice { height: auto; max-height: 4; display: none; color: ansi_yellow; text-style: bold; }
+    #empty { height: auto; display: none; text-style: dim; }
+    Grid { height: 1fr; }
+    #log { height: 7; display: none; border-top: solid ansi_default; }
+    #filter { height: 1; border: none; display: none; padding: 0; }
+    """
+    BINDINGS: ClassVar = [
+        Binding("ctrl+c", "interrupt", priority=True),
+        Binding("ctrl+q", "leave", priority=True),
+        Binding("ctrl+z", "suspend_process", priority=True),
+        *(Binding(key.key, key.action) for key in keys.KEYS),
+    ]
+
+    def __init__(
+        self, picture: Snapshot, hooks: AppHooks, ascii_only: bool, no_color: bool = False
+    ) -> None:
+        super().__init__(driver_class=SteadyDriver)
+        self.theme = "ansi-dark"  # the terminal's own colours, light or dark
+        self._picture = picture
+        self._hooks = hooks
+        self._colourless = no_color
+        self._wanted = ""
+        self._show_skipped = True
+        self._grid = Grid(ascii_only)
+        self._frame = Frame(self, picture, self._grid, ascii_only)
+        self.failure: Exception | None = None
+        self.questioner = Questioner(self)
+
+    def compose(self) -> ComposeResult:
+        """Build the screen from top to bottom."""
+        yield Static(id="header")
+        yield Static(id="notice")
+        yield Static(id="empty")
+        yield self._grid
+        yield Static(id="log")
+        yield Input(
+            placeholder="show rows that contain...",
+            id="filter",
+            compact=True,
+            select_on_focus=False,
+        )
+        yield Static(id="foot")
+
+    def on_mount(self) -> None:
+        """Draw now and from now on."""
+        self.set_focus(None)
+        self.set_interval(DRAW_EVERY_S, self.draw)
+        self.call_after_refresh(self.draw)
+        self.app_resume_signal.subscribe(self, lambda _: self.redraw())
+        self.questioner.start()
+
+    def redraw(self) -> None:
+        """Draw everything anew: the terminal was somebody else's, or missed something."""
+        for screen in self.screen_stack:
+            for widget in (screen, *screen.walk_children()):
+                widget.refresh()
+
+    def get_line_filters(self) -> list[LineFilter]:
+        """Take the colours out where none are wanted."""
+        filters = list(super().get_line_filters())
+        return [*filters, NoColor()] if self._colourless else filters
+
+    def draw(self) -> None:
+        """Fold the counters in and draw what differs from the last time."""
+        wall_s = clock.wall_s()
+        self._picture.fold_traffic(self._hooks.traffic(), clock.monotonic_s())
+        self._picture.prune(wall_s)
+        rows = view.choose_rows(self._picture, self._wanted, self._show_skipped)
+        self._grid.show(rows)
+        empty = sentences.explain_empty(self._picture, self._wanted, self._show_skipped)
+        self._frame.draw(wall_s, clock.monotonic_s(), "" if rows else empty)
+
+    def say(self, text: str) -> None:
+        """Show a sentence for a moment."""
+        self._frame.say(text, clock.monotonic_s())
+        self.draw()
+
+    # Keys
+
+    def action_interrupt(self) -> None:
+        """Ctrl-C: the same as without a table."""
+        self._hooks.interrupt()
+
+    def action_leave(self) -> None:
+        """End the table; the session ends with it."""
+        self.exit()
+
+    def action_reconnect(self) -> None:
+        """Try the target at once, or say why not."""
+        why = keys.why_disabled("reconnect", self._picture.state)
+        if why is None:
+            self._hooks.reconnect_now()
+        self.say(why or "Trying now...")
+
+    def action_toggle_skipped(self) -> None:
+        """Show or hide what is left out."""
+        self._show_skipped = not self._show_skipped
+        self.say("Skipped services are shown." if self._show_skipped else "Skipped ones hidden.")
+
+    def action_toggle_log(self) -> None:
+        """Show or hide the log."""
+        pane = self.query_one("#log")
+        pane.display = not pane.display
+        self.draw()
+
+    def action_detail(self) -> None:
+        """Show all that is known of the current row."""
+        row = self._grid.current
+        if row is None:
+            self.say("There is no row to show.")
+        else:
+            self.push_screen(TextScreen("", sentences.detail_lines(row, clock.wall_s())))
+
+    def action_help(self) -> None:
+        """Show the keys."""
+        self.push_screen(TextScreen("", keys.help_lines()))
+
+    def action_filter(self) -> None:
+        """Start to type a filter."""
+        entry = self.query_one("#filter", Input)
+        entry.display = True
+        entry.focus()
+
+    def action_end_filter(self) -> None:
+        """End the filter."""
+        entry = self.query_one("#filter", Input)
+        entry.value = ""
+        self._close_filter()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Filter while typing."""
+        self._wanted = event.value
+        self.draw()
+
+    def on_input_submitted(self) -> None:
+        """Keep the filter, give the keys back to the table."""
+        self._close_filter()
+
+    def _close_filter(self) -> None:
+        entry = self.query_one("#filter", Input)
+        entry.display = bool(entry.value)
+        self.set_focus(None)
+        self.draw()
+
+    def action_move(self, rows: int) -> None:
+        """Move the cursor by rows."""
+        self._grid.move_by(rows)
+        self._frame.draw_foot()
+
+    def action_page(self, pages: int) -> None:
+        """Move the cursor by pages."""
+        self._grid.move_by_page(pages)
+        self._frame.draw_foot()
+
+    def action_jump(self, row: int) -> None:
+        """Move the cursor to a row."""
+        self._grid.move_to(row)
+        self._frame.draw_foot()
+
+    # Errors: kept for the caller; never a traceback on the terminal
+
+    def _handle_exception(self, error: Exception) -> None:
+        self.failure = self.failure or error
+        super()._handle_exception(error)
+
+    def _fatal_error(self) -> None:
+        self._close_messages_no_wait()
+
+    def _print_error_renderables(self) -> None:
+        self._exit_renderables.clear()

@@ -1,0 +1,79 @@
+"""What stands around the grid: header, notice, log, foot; each part is drawn when it changed."""
+
+from __future__ import annotations
+
+from textual.app import App
+from textual.content import Content
+from textual.widgets import Static
+
+from port_linker.session.snapshot import Snapshot
+from port_linker.ui import keys, sentences
+from port_linker.ui.grid import Grid
+
+SAID_FOR_S = 4.0  # why a key did nothing
+LOG_LINES = 6
+_STYLES = {
+    "strong": "bold",
+    "dim": "dim",
+    "ready": "ansi_green",
+    "waiting": "ansi_cyan",
+    "down": "bold ansi_yellow",
+    "gone": "dim",
+}
+
+
+class Frame:
+    """Draws into the widgets #header, #notice, #empty, #log and #foot of the app's own screen."""
+
+    def __init__(self, app: App[None], picture: Snapshot, grid: Grid, ascii_only: bool) -> None:
+        self._app = app
+        self._picture = picture
+        self._grid = grid
+        self._ascii_only = ascii_only
+        self._said = ""
+        self._said_until_s = 0.0
+        self._drawn: dict[str, str | Content] = {}
+
+    def say(self, text: str, now_s: float) -> None:
+        """Show a sentence for a moment, instead of the notice."""
+        self._said, self._said_until_s = text, now_s + SAID_FOR_S
+
+    def draw(self, wall_s: float, now_s: float, empty: str) -> None:
+        """Draw all parts. empty: why the grid has no rows."""
+        self._set("#header", self._header(wall_s))
+        said = self._said if now_s < self._said_until_s else ""
+        self._set("#notice", said or sentences.build_notice(self._picture, wall_s))
+        self._set("#empty", empty)
+        self._draw_log()
+        self.draw_foot()
+
+    def draw_foot(self) -> None:
+        """Draw the keys and the place of the cursor."""
+        here, count = self._grid.place
+        place = f"{here}/{count}" if count else ""
+        self._set("#foot", f"{keys.footer(self._app.size.width - len(place) - 2)}  {place}")
+
+    def _header(self, wall_s: float) -> Content:
+        width = self._app.size.width
+        cells = sentences.build_header(self._picture, wall_s, width, self._ascii_only)
+        parts = [(cell.text, _STYLES.get(cell.look, "")) for cell in cells]
+        spaced = [piece for part in parts for piece in (part, ("  ", ""))]
+        return Content.assemble(*spaced[:-1])
+
+    def _draw_log(self) -> None:
+        if self._find("#log").display:
+            lines = list(self._picture.log)[-LOG_LINES:]
+            text = "\n".join(sentences.log_line(line) for line in lines)
+            self._set("#log", text or "The log has no lines yet.", hide_empty=False)
+
+    def _find(self, name: str) -> Static:
+        return self._app.screen_stack[0].query_one(name, Static)
+
+    def _set(self, name: str, text: str | Content, hide_empty: bool = True) -> None:
+        if self._drawn.get(name) == text:
+            return
+        self._drawn[name] = text
+        widget = self._find(name)
+        widget.update(Content(text) if isinstance(text, str) else text)
+        if hide_empty:
+            widget.display = bool(text)

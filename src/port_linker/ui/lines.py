@@ -1,0 +1,169 @@
+"""Events in sentences, one line per change. Pure.
+
+The ASCII form is for streams that cannot carry more; the caller cleans what it writes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from port_linker.session.events import (
+    ConflictEvent,
+    LinkEvent,
+    LinkState,
+    LogEvent,
+    ServiceEvent,
+    ServiceState,
+    SessionEvent,
+    SessionState,
+    StateEvent,
+)
+from port_linker.ui import words
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line for a person.
+
+    sign: the symbol it begins with ("" for none). state: decides the colour.
+    key: names the service, so that a newer line may replace an older one.
+    is_progress: belongs on stderr.
+    """
+
+    text: str
+    sign: str = ""
+    state: ServiceState | None = None
+    key: str | None = None
+    is_progress: bool = False
+
+
+_VERBS = {
+    ServiceState.WAITING: "waits",
+    ServiceState.CONFLICT: "is not linked",
+    ServiceState.SKIPPED: "is skipped",
+    ServiceState.DOWN: "is down",
+    ServiceState.GONE: "is gone",
+}
+CONFLICT_HINT = (
+    "Choose what happens to taken ports with --on-conflict kill, remap or skip,"
+    " or move one with --map {port}:LOCAL."
+)
+
+
+@dataclass
+class LineWriter:
+    """Turns events into lines and leaves out what says nothing new. Bounded by the services.
+
+    is_policy_set: what happens to taken ports was chosen, so that no hint is needed.
+    """
+
+    ascii_only: bool = False
+    verbosity: int = 0
+    is_policy_set: bool = False
+    _shown: dict[str, str] = field(default_factory=dict)  # service key → its last line
+    _links: dict[str, LinkState] = field(default_factory=dict)
+    _outage_at: float | None = None
+    _hinted: bool = False
+
+    def describe(self, event: SessionEvent) -> list[Line]:
+        """Return the lines of one event, often one, sometimes none."""
+        if isinstance(event, ServiceEvent):
+            return self._describe_service(event)
+        if isinstance(event, StateEvent):
+            return self._describe_state(event)
+        if isinstance(event, LinkEvent):
+            return self._describe_link(event)
+        if isinstance(event, LogEvent):
+            return self._describe_log(event)
+        if isinstance(event, ConflictEvent):
+            return self._describe_conflict(event)
+        return []  # hello: the first state says as much to a person
+
+    def _describe_service(self, event: ServiceEvent) -> list[Line]:
+        text = f"{words.name_service(event)} {self._stand(event)}"
+        if self._shown.get(event.key) == text:
+            return []
+        if event.state is ServiceState.GONE:
+            self._shown.pop(event.key, None)
+        else:
+            self._shown[event.key] = text
+        signs = words.LETTERS if self.ascii_only else words.SYMBOLS
+        return [Line(text, signs[event.state], event.state, event.key)]
+
+    def _stand(self, event: ServiceEvent) -> str:
+        if event.state is not ServiceState.READY:
+            verb = _VERBS[event.state]
+            return f"{verb}: {event.reason}" if event.reason else verb
+        place = words.format_local(event.local)
+        if not place:
+            said = "is ready"
+        elif _is_remapped(event):
+            said = f"is ready: remote {event.port} {self._arrow} {place}"
+        else:
+            said = f"is ready at {place}"
+        return f"{said} ({event.reason})" if event.reason else said
+
+    @property
+    def _arrow(self) -> str:
+        return "->" if self.ascii_only else "→"
+
+    def _describe_state(self, event: StateEvent) -> list[Line]:
+        target, because = event.target, f": {event.reason}" if event.reason else ""
+        if event.state is SessionState.OUTAGE:
+            return [self._describe_outage(event)]
+        if event.state is SessionState.REATTACHED:
+            silent_s = 0.0 if self._outage_at is None else event.at - self._outage_at
+            self._outage_at = None
+            length = words.format_duration(silent_s)
+            flows = event.reason or "open flows go on"
+            return [Line(f"{target} is back after {length}; {flows}")]
+        self._outage_at = None
+        told = {
+            SessionState.CONNECTING: f"connecting to {target}",
+            SessionState.DEPLOYING: f"starting the agent on {target}",
+            SessionState.UP: f"{target} is up",
+            SessionState.CLOSED: f"{target} is closed",
+        }
+        return [Line(told[event.state] + because)]
+
+    def _describe_outage(self, event: StateEvent) -> Line:
+        because = f": {event.reason}" if event.reason else ""
+        parts = [f"no contact with {event.target}{because}"]
+        if self._outage_at is None:
+            self._outage_at = event.at
+            parts.append("local ports stay, open flows wait")
+        if event.retry_in_s is not None:
+            soon = event.retry_in_s < 1
+            wait = "now" if soon else f"in {words.format_duration(event.retry_in_s)}"
+            parts.append(f"next try {wait}")
+        return Line("; ".join(parts))
+
+    def _describe_link(self, event: LinkEvent) -> list[Line]:
+        before = self._links.get(event.link)
+        if before is event.state:
+            return []  # only the round trip was measured anew
+        self._links[event.link] = event.state
+        if self.verbosity == 0 and event.state is not LinkState.UP and before is not LinkState.UP:
+            return []  # an attempt, or the end of one: nothing that a person had is missing
+        rtt = "" if event.rtt_ms is None else f", round trip {words.format_rtt(event.rtt_ms)}"
+        because = f": {event.reason}" if event.reason else ""
+        is_doing = "is tried" if event.state is LinkState.TRYING else f"is {event.state}"
+        return [Line(f"link {event.link} {is_doing}{rtt}{because}")]
+
+    def _describe_log(self, event: LogEvent) -> list[Line]:
+        """Return what needs attention; with -v the log itself stands on stderr already."""
+        if self.verbosity or event.level not in ("warning", "error", "critical"):
+            return []
+        return [Line(event.message, is_progress=True)]
+
+    def _describe_conflict(self, event: ConflictEvent) -> list[Line]:
+        """Return a hint once; who holds the port stands in the service's own line."""
+        if self._hinted or self.is_policy_set:
+            return []
+        self._hinted = True
+        return [Line(CONFLICT_HINT.format(port=event.port), is_progress=True)]
+
+
+def _is_remapped(event: ServiceEvent) -> bool:
+    ports = {address.rpartition(":")[2] for address in event.local}
+    return ports != {str(event.port)}

@@ -1,0 +1,129 @@
+"""What stands around the table: the header, the notice of an outage, the details. Pure."""
+
+from __future__ import annotations
+
+from port_linker.model import clean_text
+from port_linker.session.events import LinkState, ServiceState, SessionState
+from port_linker.session.snapshot import LogLine, Row, Snapshot
+from port_linker.ui import words
+from port_linker.ui.view import Cell
+
+MAX_SENTENCE_CHARS = 400
+_COUNTED = (
+    ServiceState.READY,
+    ServiceState.CONFLICT,
+    ServiceState.WAITING,
+    ServiceState.DOWN,
+    ServiceState.SKIPPED,
+)
+_LOOKS = {
+    SessionState.UP: "ready",
+    SessionState.REATTACHED: "ready",
+    SessionState.OUTAGE: "down",
+    SessionState.CLOSED: "gone",
+}
+_SIGNS = {"ready": "●", "down": "○", "gone": "×"}  # noqa: RUF001 - the sign is meant
+
+
+def build_header(picture: Snapshot, wall_s: float, width: int, ascii_only: bool) -> list[Cell]:
+    """Return the parts of the header that fit, the most important ones first."""
+    parts = [Cell(clean_text(picture.target), "strong"), _state_part(picture, ascii_only)]
+    parts += _link_parts(picture)
+    counts = picture.counts()
+    told = [f"{counts[state]} {state.value}" for state in _COUNTED if counts[state]]
+    parts += [Cell(text) for text in told]
+    uptime_s = picture.uptime_s(wall_s)
+    if uptime_s is not None:
+        parts.append(Cell(f"for {words.format_duration(uptime_s)}", "dim"))
+    return _fit(parts, width)
+
+
+def _fit(parts: list[Cell], width: int) -> list[Cell]:
+    fitting: list[Cell] = []
+    room = width
+    for part in parts:
+        room -= len(part.text) + 2
+        if room < 0 and fitting:
+            break
+        fitting.append(part)
+    return fitting
+
+
+def _state_part(picture: Snapshot, ascii_only: bool) -> Cell:
+    look = _LOOKS.get(picture.state, "waiting")
+    sign = "" if ascii_only else _SIGNS.get(look, "◌") + " "
+    return Cell(sign + picture.state.value, look)
+
+
+def _link_parts(picture: Snapshot) -> list[Cell]:
+    if picture.link is None:
+        trying = [name for name, link in picture.links.items() if link.state is LinkState.TRYING]
+        return [Cell(f"trying {trying[0]}", "dim")] if trying else []
+    rtt_ms = picture.rtt_ms
+    return [Cell(picture.link if rtt_ms is None else f"{picture.link} {words.format_rtt(rtt_ms)}")]
+
+
+def build_notice(picture: Snapshot, wall_s: float) -> str:
+    """Return what needs to be said now, in words; empty when all is well."""
+    outage_s = picture.outage_s(wall_s)
+    if outage_s is not None:
+        return clean_text(_outage(picture, wall_s, outage_s), MAX_SENTENCE_CHARS)
+    if picture.state is SessionState.CLOSED:
+        return clean_text(f"Closed. {picture.reason or ''}".strip(), MAX_SENTENCE_CHARS)
+    if picture.state in (SessionState.CONNECTING, SessionState.DEPLOYING):
+        return clean_text(f"Reaching {picture.target}...", MAX_SENTENCE_CHARS)
+    return ""
+
+
+def _outage(picture: Snapshot, wall_s: float, outage_s: float) -> str:
+    held = sum(1 for row in picture.rows.values() if row.event.local)
+    flows = sum(row.flows_open for row in picture.rows.values())
+    because = f" ({picture.reason})" if picture.reason else ""
+    parts = [f"No contact with {picture.target} for {words.format_duration(outage_s)}{because}."]
+    retry_s = picture.retry_in_s(wall_s)
+    when = "now" if not retry_s or retry_s < 1 else f"in {words.format_duration(retry_s)}"
+    parts.append(f"Next try {when}; r tries at once, q quits.")
+    if held:
+        parts.append(f"{words.plural(held, 'service')} paused, local ports stay open.")
+    if flows:
+        parts.append(f"{words.plural(flows, 'open flow')} wait, no data is lost.")
+    return " ".join(parts)
+
+
+def explain_empty(picture: Snapshot, wanted: str, show_skipped: bool) -> str:
+    """Return why the table has no rows."""
+    if wanted:
+        return f"Nothing contains {wanted!r}. Esc shows all."
+    skipped = picture.counts()[ServiceState.SKIPPED]
+    if skipped and not show_skipped:
+        return f"{words.plural(skipped, 'service')} skipped; s shows them."
+    if picture.state is SessionState.UP:
+        return "No services yet. They appear here as they start."
+    return ""
+
+
+def detail_lines(row: Row, wall_s: float) -> list[str]:
+    """Return all that is known of one service, cleaned, one fact per line."""
+    event = row.event
+    pid = "" if event.pid is None else f" (pid {event.pid})"
+    age = words.format_duration(wall_s - row.since)
+    facts = [
+        ("service", f"{event.port}/{event.proto}"),
+        ("state", f"{event.state.value} for {age}"),
+        ("reason", event.reason),
+        ("target", event.remote),
+        ("here", ", ".join(event.local)),
+        ("process", f"{event.process}{pid}" if event.process else pid.strip(" ()")),
+        ("user", event.user),
+        ("container", event.container),
+        ("command", event.command),
+        ("to target", f"{words.format_bytes(row.up_bytes)} {words.format_rate(row.up_rate)}"),
+        ("from there", f"{words.format_bytes(row.down_bytes)} {words.format_rate(row.down_rate)}"),
+        ("flows", f"{row.flows_open} open, {row.flows_total} in all, {row.refused} refused"),
+    ]
+    return [f"{name:<10} {clean_text(str(text), 1100)}".rstrip() for name, text in facts if text]
+
+
+def log_line(line: LogLine) -> str:
+    """Return one line of the log pane, cleaned."""
+    return clean_text(f"{line.level} {line.side}: {line.message}", MAX_SENTENCE_CHARS)

@@ -1,0 +1,97 @@
+"""Figures and states in the words that people read. Pure."""
+
+from __future__ import annotations
+
+from port_linker.model import parse_endpoint
+from port_linker.session.events import ServiceEvent, ServiceState
+
+SYMBOLS = {
+    ServiceState.READY: "●",
+    ServiceState.WAITING: "◌",
+    ServiceState.CONFLICT: "▲",
+    ServiceState.SKIPPED: "–",  # noqa: RUF001 - the sign is meant
+    ServiceState.DOWN: "○",
+    ServiceState.GONE: "×",  # noqa: RUF001 - the sign is meant
+}
+LETTERS = {
+    ServiceState.READY: "R",
+    ServiceState.WAITING: "W",
+    ServiceState.CONFLICT: "C",
+    ServiceState.SKIPPED: "S",
+    ServiceState.DOWN: "D",
+    ServiceState.GONE: "G",
+}
+_STEP = 1000  # decimal units, as ss, curl and disks are labelled
+_UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
+
+
+def format_bytes(count: float) -> str:
+    """Return at most seven characters: "0 B", "999 B", "1.2 kB", "34 MB"."""
+    unit = 0
+    value = max(0.0, float(count))
+    while round(value, 1) >= _STEP and unit < len(_UNITS) - 1:
+        value /= _STEP
+        unit += 1
+    digits = 1 if unit and round(value, 1) < 10 else 0
+    return f"{value:.{digits}f} {_UNITS[unit]}"
+
+
+def format_rate(bytes_per_s: float) -> str:
+    """Return "1.2 MB/s", or nothing where nothing moves."""
+    return f"{format_bytes(bytes_per_s)}/s" if bytes_per_s >= 1 else ""
+
+
+def format_duration(seconds: float) -> str:
+    """Return "7 s", "3:05" (minutes), "2:03:05" (hours) or "5 d 2 h"."""
+    whole = int(max(0.0, seconds))
+    if whole < 60:
+        return f"{whole} s"
+    minutes, second = divmod(whole, 60)
+    hours, minute = divmod(minutes, 60)
+    if hours == 0:
+        return f"{minutes}:{second:02d}"
+    if hours < 48:
+        return f"{hours}:{minute:02d}:{second:02d}"
+    return f"{hours // 24} d {hours % 24} h"
+
+
+def format_rtt(rtt_ms: float) -> str:
+    """Return "0.4 ms" or "38 ms"."""
+    return f"{rtt_ms:.1f} ms" if rtt_ms < 10 else f"{rtt_ms:.0f} ms"
+
+
+def format_local(local: tuple[str, ...]) -> str:
+    """Return where to connect: "localhost:80" if both families have it, else each address."""
+    ends = [_split(address) for address in local]
+    ports = {port for _, port in ends}
+    hosts = {host for host, _ in ends}
+    if len(ports) == 1 and {"127.0.0.1", "::1"} <= hosts:
+        return f"localhost:{next(iter(ports))}"
+    return " ".join(local)
+
+
+def _split(address: str) -> tuple[str, int]:
+    try:
+        return parse_endpoint(address)
+    except ValueError:
+        return address, 0
+
+
+def plural(count: int, word: str) -> str:
+    """Return "1 service" or "5 services"."""
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
+
+
+def name_process(event: ServiceEvent) -> str:
+    """Return whom the service belongs to: its container, process and user as far as known."""
+    process = event.process or ""
+    if event.container:
+        return f"{event.container}/{process}" if process else event.container
+    return process or (f"({event.user})" if event.user else "")
+
+
+def name_service(event: ServiceEvent) -> str:
+    """Return how a sentence names the service: "5432/tcp (postgres)"."""
+    process = name_process(event)
+    port = f"{event.port}/{event.proto}"
+    return f"{port} {process if process.startswith('(') else f'({process})'}" if process else port

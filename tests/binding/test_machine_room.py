@@ -1,0 +1,60 @@
+"""Room on this machine: the cap, conflicts that take none, descriptors that run out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from port_linker.binding import events as ev
+from port_linker.binding import machine as machine_module
+from tests.binding.kit import FACTS, host, service
+
+
+def test_what_does_not_fit_waits_for_room() -> None:
+    here = host(facts=replace(FACTS, max_services=2))
+    here.appear(*(service(f"127.0.0.1:{port}") for port in (3000, 3001, 3002)))
+    assert here.shown("127.0.0.1:3002") == (
+        "waiting",
+        (),
+        "the limit of 2 services is reached; raise it with --max-services",
+    )
+    here.vanish("127.0.0.1:3000")
+    here.tick_until(1.0)
+    assert here.state("127.0.0.1:3002") == "ready"
+
+
+def test_a_conflict_takes_no_room_and_gets_none_while_it_is_full() -> None:
+    here = host(facts=replace(FACTS, max_services=1))
+    here.hold_port(3000)
+    here.appear(service("127.0.0.1:3000"), service("127.0.0.1:3001"))
+    assert here.state("127.0.0.1:3000") == "conflict"
+    assert here.state("127.0.0.1:3001") == "ready"
+    here.free_port(3000)
+    here.tick_until(2.0)
+    assert here.state("127.0.0.1:3000") == "conflict"
+    here.vanish("127.0.0.1:3001", now=2.0)
+    here.tick_until(4.0)
+    assert here.state("127.0.0.1:3000") == "ready"
+
+
+def test_new_limits_bind_and_release() -> None:
+    here = host(facts=replace(FACTS, max_services=3))
+    here.appear(*(service(f"127.0.0.1:{port}") for port in range(3000, 3005)))
+    here.feed(ev.LimitsChanged(1, 1000))
+    assert len(here.sockets) == 2
+    here.feed(ev.LimitsChanged(2000, 4))
+    assert len(here.sockets) == 8
+    assert "descriptor limit leaves room for 4 services" in here.reason("127.0.0.1:3004")
+
+
+def test_out_of_descriptors_lowers_the_limit_and_loses_no_service() -> None:
+    here = host()
+    here.room = 5
+    here.appear(*(service(f"127.0.0.1:{port}") for port in range(3000, 3006)))
+    states = [here.state(f"127.0.0.1:{port}") for port in range(3000, 3006)]
+    assert states == ["ready"] * 3 + ["waiting"] * 3
+    assert "EMFILE" in here.reason("127.0.0.1:3002"), "its second family has no descriptor"
+    assert "room for 3 services" in here.reason("127.0.0.1:3005")
+    here.room = 100
+    here.tick_until(machine_module.RELAX_S + 1)
+    assert {here.state(f"127.0.0.1:{port}") for port in range(3000, 3006)} == {"ready"}
+    assert len(here.sockets) == 12

@@ -1,0 +1,122 @@
+"""Whose process a connection comes from: real sockets of two users."""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from port_linker.binding.facts import LOOPBACK, Local
+from port_linker.binding.peer import check_own_user, parse_lookup, read_peer_uid
+from port_linker.model import Proto
+from tests.binding.children import NOBODY, run_as_nobody
+from tests.binding.test_sockets import needs_v6
+
+FAMILIES = [4, pytest.param(6, marks=needs_v6)]
+
+
+@pytest.fixture
+def stack() -> Iterator[ExitStack]:
+    with ExitStack() as open_sockets:
+        yield open_sockets
+
+
+def serve(stack: ExitStack, proto: Proto, family: int) -> tuple[socket.socket, Local]:
+    kind = socket.SOCK_STREAM if proto is Proto.TCP else socket.SOCK_DGRAM
+    sock = socket.socket(socket.AF_INET if family == 4 else socket.AF_INET6, kind)
+    stack.enter_context(sock)
+    sock.bind((LOOPBACK[family], 0))
+    sock.settimeout(10)
+    if proto is Proto.TCP:
+        sock.listen()
+    return sock, Local(family, LOOPBACK[family], sock.getsockname()[1])
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_tcp_peer_of_ours_is_known(stack: ExitStack, family: int) -> None:
+    _, local = serve(stack, Proto.TCP, family)
+    near = stack.enter_context(socket.create_connection((local.address, local.port), 5))
+    address, port = near.getsockname()[:2]
+    assert read_peer_uid(Proto.TCP, local, (address, port)) == os.geteuid()
+    assert check_own_user(Proto.TCP, local)((address, port))
+    assert read_peer_uid(Proto.TCP, local, (address, 1)) is None
+    near.close()
+    assert not check_own_user(Proto.TCP, local)((address, port)), "closed: it belongs to nobody"
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("connected", [True, False])
+def test_a_udp_peer_of_ours_is_known(stack: ExitStack, family: int, connected: bool) -> None:
+    sock, local = serve(stack, Proto.UDP, family)
+    near = stack.enter_context(socket.socket(sock.family, socket.SOCK_DGRAM))
+    if connected:
+        near.connect((local.address, local.port))
+        near.send(b"x")
+    else:
+        near.sendto(b"x", (local.address, local.port))
+    address, port = sock.recvfrom(10)[1][:2]
+    assert read_peer_uid(Proto.UDP, local, (address, port)) == os.geteuid()
+    assert read_peer_uid(Proto.UDP, local, (address, 1)) is None
+
+
+SEND = """
+import socket, sys
+from port_linker.binding.peer import read_peer_uid
+from port_linker.binding.facts import Local
+from port_linker.model import Proto
+port = int(sys.argv[-1])
+near = socket.create_connection(("127.0.0.1", port), 10)
+near.recv(1)
+print(json.dumps(near.getsockname()[1]))
+"""
+
+
+def test_another_users_peer_is_known_as_his(stack: ExitStack) -> None:
+    sock, local = serve(stack, Proto.TCP, 4)
+    seen: list[int | None] = []
+
+    def look() -> None:
+        far, peer = sock.accept()
+        with far:
+            seen.append(read_peer_uid(Proto.TCP, local, peer))
+            seen.append(int(check_own_user(Proto.TCP, local)(peer)))
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        run_as_nobody(SEND, str(local.port))
+    finally:
+        thread.join(timeout=15)
+    assert seen == [NOBODY, 0]
+
+
+def test_a_kernel_that_does_not_answer_lets_nobody_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(93, "Protocol not supported")
+
+    monkeypatch.setattr(socket, "socket", refuse)
+    assert read_peer_uid(Proto.TCP, Local(4, "127.0.0.1", 80), ("127.0.0.1", 9)) is None
+
+
+def reply(kind: int = 20, port: int = 9, inode: int = 7) -> bytes:
+    body = struct.pack("=BBBB", 2, 1, 0, 0) + struct.pack("!HH", port, 80) + bytes(44)
+    return (
+        struct.pack("=IHHII", 88, kind, 0, 1, 0)
+        + body
+        + bytes(12)
+        + struct.pack("=II", 1000, inode)
+    )
+
+
+def test_replies_are_read_with_care() -> None:
+    assert parse_lookup(reply(), 9) == 1000
+    assert parse_lookup(reply(port=10), 9) is None, "another socket"
+    assert parse_lookup(reply(inode=0), 9) is None, "closed by its program"
+    assert parse_lookup(reply(kind=2), 9) is None, "an error"
+    for length in range(len(reply())):
+        assert parse_lookup(reply()[:length], 9) is None

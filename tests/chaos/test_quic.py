@@ -1,0 +1,213 @@
+"""QUIC in trouble: blocked, moved, killed. Connections go on, or new ones find another way."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests.lab import services as kinds
+from tests.lab.fixtures import Start
+from tests.lab.hosts import TwoHosts
+from tests.lab.payload import digest
+from tests.lab.probe import exchange, kill, read_digest, ssh_pids, the_agent
+from tests.lab.program import PortLinker
+from tests.lab.quic import (
+    host_sidecars,
+    start_quic,
+    target_sidecars,
+    wait_carried,
+    wait_quic,
+)
+from tests.lab.services import Services
+from tests.lab.shell import wait_until
+
+pytestmark = pytest.mark.lab
+SIZE = 100_000_000
+
+
+@pytest.fixture
+def program(lab: TwoHosts, services: Services) -> Iterator[PortLinker]:
+    """A session on QUIC, with an echo and a source to talk to."""
+    lab.pair.limit_rate(400)
+    services.tcp(kinds.echo, 7001)
+    services.tcp(kinds.source, 7002)
+    begun = start_quic(lab)
+    for port in (7001, 7002):
+        begun.wait_service(port)
+        wait_carried(lab, port)
+    yield begun
+    begun.stop()
+
+
+class Download:
+    """A transfer in the background."""
+
+    def __init__(self, lab: TwoHosts) -> None:
+        self.sock = lab.connect(7002, timeout_s=60)
+        self.got = (0, "")
+        self.sock.sendall(f"{SIZE}\n".encode())
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def _read(self) -> None:
+        self.got = read_digest(self.sock)
+
+    def check(self) -> None:
+        """Wait for the end and compare."""
+        self._thread.join(60)
+        assert self.got == (SIZE, digest(SIZE))
+        self.sock.close()
+
+
+def test_udp_that_is_blocked_from_the_start_costs_no_time(
+    lab: TwoHosts, services: Services, start: Start
+) -> None:
+    services.tcp(kinds.echo, 7001)
+    lab.pair.block_udp()
+    begin = time.monotonic()
+    program = start(lab, "target", "--link", "auto")
+    program.wait_service(7001)
+    assert time.monotonic() - begin < 4
+    with lab.connect(7001) as sock:
+        assert exchange(sock, b"x") == b"x"
+    event = wait_quic(program, "down")
+    assert "UDP" in event["reason"]
+    assert not [e for e in program.events if e.get("state") == "outage"]
+
+
+def test_udp_that_stops_moves_new_flows_and_saves_open_ones(
+    lab: TwoHosts, program: PortLinker
+) -> None:
+    with lab.connect(7001, timeout_s=20) as open_flow:
+        assert exchange(open_flow, b"before") == b"before"
+        mark, begin = program.mark(), time.monotonic()
+        lab.pair.block_udp()
+        event = wait_quic(program, "down", mark, timeout_s=5)
+        assert "UDP" in event["reason"]
+        with lab.connect(7001) as new_flow:
+            assert exchange(new_flow, b"new") == b"new"
+        assert time.monotonic() - begin <= 4
+        assert exchange(open_flow, b"x" * 100_000) == b"x" * 100_000
+        assert time.monotonic() - begin <= 6
+        lab.pair.unblock_udp()
+        wait_quic(program, "up", mark, timeout_s=20)
+        wait_carried(lab, 7001, times=2)
+        assert exchange(open_flow, b"after") == b"after"
+    assert not [e for e in program.events if e.get("state") == "outage"]
+
+
+def test_a_new_address_costs_no_connection(lab: TwoHosts, program: PortLinker) -> None:
+    download = Download(lab)
+    with lab.connect(7001, timeout_s=20) as sock:
+        assert exchange(sock, b"before") == b"before"
+        lab.pair.move_host()
+        begin = time.monotonic()
+        assert exchange(sock, b"after") == b"after"
+        assert time.monotonic() - begin < 3
+    download.check()
+
+
+def test_ssh_that_is_gone_is_no_outage(lab: TwoHosts, program: PortLinker) -> None:
+    with lab.connect(7001, timeout_s=20) as sock:
+        mark = program.mark()
+        lab.pair.block_tcp()
+        program.wait_event("link", mark, 15, link="stdio", state="down")
+        assert exchange(sock, b"open") == b"open"
+        with lab.connect(7001) as new:
+            assert exchange(new, b"new") == b"new"
+        lab.pair.unblock_tcp()
+        program.wait_event("link", mark, 30, link="stdio", state="up")
+        assert exchange(sock, b"after") == b"after"
+    assert not [e for e in program.events if e.get("state") == "outage"]
+
+
+def test_without_any_network_there_is_an_outage_and_the_same_flow_goes_on(
+    lab: TwoHosts, program: PortLinker
+) -> None:
+    with lab.connect(7001, timeout_s=60) as sock:
+        assert exchange(sock, b"before") == b"before"
+        mark = program.mark()
+        lab.pair.cut()
+        program.wait_session("outage", mark, timeout_s=12)
+        lab.pair.restore()
+        program.wait_session("up", mark, timeout_s=20)
+        assert exchange(sock, b"after") == b"after"
+
+
+@pytest.mark.parametrize("side", ["host", "target"])
+def test_a_killed_sidecar_costs_its_own_flows_only(
+    lab: TwoHosts, program: PortLinker, side: str
+) -> None:
+    sidecars = host_sidecars if side == "host" else target_sidecars
+    mark = program.mark()
+    kill(sidecars(lab))
+    wait_quic(program, "down", mark)
+    # What a dying sidecar took in its last milliseconds is lost with it.
+    sock = wait_until(lambda: try_echo(lab), "new connections work", timeout_s=1)
+    assert sock is not None
+    with sock:
+        wait_quic(program, "up", mark)
+        wait_carried(lab, 7001, times=2)
+        assert exchange(sock, b"still") == b"still"
+    with lab.connect(7001) as sock:
+        assert exchange(sock, b"over quic again") == b"over quic again"
+
+
+def try_echo(lab: TwoHosts) -> socket.socket | None:
+    """Return a connection that answers, None if it was reset."""
+    sock = lab.connect(7001)
+    try:
+        assert exchange(sock, b"over stdio") == b"over stdio"
+    except ConnectionResetError:
+        sock.close()
+        return None
+    return sock
+
+
+def test_a_killed_agent_brings_a_new_sidecar(lab: TwoHosts, program: PortLinker) -> None:
+    old = target_sidecars(lab)
+    mark = program.mark()
+    kill([the_agent(lab)])
+    wait_quic(program, "down", mark)
+    wait_quic(program, "up", mark)
+    assert set(target_sidecars(lab)).isdisjoint(old)
+    wait_carried(lab, 7001, times=2)
+    with lab.connect(7001) as sock:
+        assert exchange(sock, b"x") == b"x"
+
+
+def test_nothing_is_left_when_it_ends(lab: TwoHosts, program: PortLinker) -> None:
+    assert host_sidecars(lab)
+    assert target_sidecars(lab)
+    program.stop(signal.SIGINT)
+    assert host_sidecars(lab) == target_sidecars(lab) == []
+    assert ssh_pids(lab) == []
+
+
+def test_a_killed_program_leaves_no_sidecar_here(lab: TwoHosts, program: PortLinker) -> None:
+    (sidecar,) = host_sidecars(lab)
+    program.process.kill()
+    program.process.wait(5)
+    end = time.monotonic() + 5
+    while os.path.exists(f"/proc/{sidecar}") and host_sidecars(lab):
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_the_executable_goes_to_the_target_once(
+    lab: TwoHosts, services: Services, program: PortLinker
+) -> None:
+    program.stop()
+    begin = time.monotonic()
+    again = start_quic(lab)
+    took_s = time.monotonic() - begin
+    again.stop()
+    assert took_s < 5
+    names = [name for name in os.listdir(f"{lab.user.home}/.cache/port-linker") if "tunnel" in name]
+    assert len(names) == 1

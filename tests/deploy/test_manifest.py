@@ -1,0 +1,83 @@
+"""The closure of the agent's imports."""
+
+from __future__ import annotations
+
+import pytest
+
+from port_linker.deploy.bundle import read_own_module
+from port_linker.deploy.manifest import ManifestError, compute_closure, find_imports
+
+
+def closure(**files: str) -> set[str]:
+    """Compute the closure of port_linker.a over files named by their dots as underscores."""
+    sources = {name.replace("__", "."): text for name, text in files.items()}
+    return set(compute_closure(sources.get, "port_linker.a"))
+
+
+def test_packages_on_the_way_and_names_that_are_modules_come_along() -> None:
+    files = {
+        "port_linker": "",
+        "port_linker__a": "from port_linker.room import door, wall\nimport os.path, json\n",
+        "port_linker__room": "'a package'",
+        "port_linker__room__door": "import port_linker.key",
+        "port_linker__key": "",
+        "port_linker__other": "",
+    }
+    assert closure(**files) == {
+        "port_linker",
+        "port_linker.a",
+        "port_linker.room",
+        "port_linker.room.door",
+        "port_linker.key",
+    }
+
+
+def test_imports_are_found_wherever_they_stand() -> None:
+    text = """
+def f():
+    try:
+        import one
+    except ImportError:
+        import two
+    else:
+        from three import x
+    finally:
+        with open("q") as file:
+            import four
+class C:
+    if True:
+        import five
+    elif False:
+        import six
+match 1:
+    case 1:
+        import seven
+for _ in ():
+    import eight
+"""
+    names = [module for module, _ in find_imports(text, "m")]
+    assert sorted(names) == sorted(["one", "two", "three", "four", "five", "six", "seven", "eight"])
+
+
+def test_what_only_the_type_checker_sees_stays_here() -> None:
+    text = "if TYPE_CHECKING:\n import a\nelse:\n import b\nif typing.TYPE_CHECKING:\n import c"
+    assert find_imports(text, "m") == [("b", None)]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("import psutil", "psutil, which targets do not have"),
+        ("from . import b", "relative"),
+        ("import port_linker.gone", "no module port_linker.gone"),
+    ],
+)
+def test_what_cannot_go_to_a_target_is_refused(text: str, words: str) -> None:
+    with pytest.raises(ManifestError, match=words):
+        closure(port_linker="", port_linker__a=text)
+
+
+def test_the_real_agent_needs_only_the_rooms_that_may_go() -> None:
+    rooms = {name.split(".")[1] for name in compute_closure(read_own_module) if "." in name}
+    may_go = {"agent", "protocol", "mux", "link", "scan", "observe"}
+    assert rooms <= may_go | {"tasks", "clock", "model", "errors"}

@@ -1,0 +1,1 @@
+"""End to end: the real program against a real target."""

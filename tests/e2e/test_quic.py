@@ -1,0 +1,61 @@
+"""QUIC: the fast link comes up by itself, carries what stdio carries, and is never in the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.lab import services as kinds
+from tests.lab.fixtures import LabFactory, Start
+from tests.lab.hosts import TwoHosts
+from tests.lab.probe import exchange
+from tests.lab.quic import start_quic, wait_carried, wait_quic
+from tests.lab.services import Services
+
+pytestmark = pytest.mark.lab
+
+
+def test_a_connection_goes_over_quic(lab: TwoHosts, services: Services, start: Start) -> None:
+    services.tcp(kinds.echo, 7001)
+    program = start(lab, "target", "--link", "quic")
+    program.wait_service(7001)
+    program.wait_event("link", link="quic", state="up")
+    with lab.connect(7001) as sock:
+        assert exchange(sock, b"x" * 100_000) == b"x" * 100_000
+
+
+@pytest.mark.container
+def test_an_old_target_takes_the_sidecar_too(
+    lab_factory: LabFactory, image: Callable[[str], str]
+) -> None:
+    """Python 3.9 and a C library of 2021."""
+    lab = lab_factory(image=image("debian11"))
+    with Services(lab.target) as services:
+        services.tcp(kinds.echo, 7001)
+        program = start_quic(lab)
+        program.wait_service(7001)
+        wait_carried(lab, 7001)
+        with lab.connect(7001) as sock:
+            assert exchange(sock, b"x" * 100_000) == b"x" * 100_000
+        program.stop()
+
+
+def test_without_ssh_in_between_there_is_no_address_and_that_is_said(
+    lab: TwoHosts, services: Services, start: Start
+) -> None:
+    services.tcp(kinds.echo, 7001)
+    script = lab.write_host(
+        "bin/reach", "#!/bin/sh\nexec ssh target env -u SSH_CONNECTION sh\n", 0o755
+    )
+    program = start(lab, f"exec:{script}", "--link", "auto")
+    program.wait_service(7001)
+    assert "not reached by ssh" in wait_quic(program, "down")["reason"]
+    with lab.connect(7001) as sock:
+        assert exchange(sock, b"x") == b"x"
+
+
+def test_quic_or_nothing_ends_the_session(lab: TwoHosts, start: Start) -> None:
+    lab.pair.block_udp()
+    program = start(lab, "target", "--link", "quic", up=False)
+    program.wait_error("PL-LINK-QUIC")

@@ -1,0 +1,1 @@
+"""The rules of the repository, each one a test with a sentence."""

@@ -1,0 +1,112 @@
+"""Two namespaces joined by a veth pair, and the faults of that wire: cut, slow, no UDP, moved."""
+
+from __future__ import annotations
+
+from tests.lab.netns import Namespace, next_number
+
+HOST4, TARGET4 = "10.77.0.1", "10.77.0.2"
+HOST6, TARGET6 = "fd77::1", "fd77::2"
+MOVED4 = "10.77.0.9"  # the host's address after move_host
+DEVICE = "link0"
+
+
+class Pair:
+    """Host and target, with one wire between them.
+
+    wire=False leaves the device out, for a WAN emulator that brings its own (wan.py).
+    target_pid: the target is the network of this process, a container's.
+    """
+
+    def __init__(
+        self,
+        wire: bool = True,
+        ipv4: bool = True,
+        ipv6: bool = True,
+        target_pid: int | None = None,
+    ) -> None:
+        number = next_number()
+        self.ipv4, self.ipv6 = ipv4, ipv6
+        self.host = Namespace("host", number)
+        try:
+            self.target = Namespace("target", number, target_pid)
+        except BaseException:
+            self.host.close()
+            raise
+        if wire:
+            peer = ["peer", "name", DEVICE, "netns", self.target.name]
+            self.host.ip("link", "add", DEVICE, "type", "veth", *peer)
+            self.configure()
+
+    def configure(self) -> None:
+        """Give both ends of the wire their addresses."""
+        self._configure_end(self.host, HOST4, HOST6)
+        self._configure_end(self.target, TARGET4, TARGET6)
+
+    def _configure_end(self, end: Namespace, address4: str, address6: str) -> None:
+        if self.ipv4:
+            end.ip("addr", "add", f"{address4}/24", "dev", DEVICE)
+        if self.ipv6:
+            end.ip("addr", "add", f"{address6}/64", "dev", DEVICE, "nodad")
+        end.ip("link", "set", DEVICE, "up")
+
+    def cut(self) -> None:
+        """Let every packet vanish without a word, as a network that is gone does."""
+        self._drop("lab", f"oifname {DEVICE} drop", f"iifname {DEVICE} drop")
+
+    def restore(self) -> None:
+        """End cut()."""
+        self.host.run("nft", "delete", "table", "inet", "lab")
+
+    def block_udp(self) -> None:
+        """Let UDP packets vanish; TCP passes."""
+        udp = "meta l4proto udp drop"
+        self._drop("labudp", f"oifname {DEVICE} {udp}", f"iifname {DEVICE} {udp}")
+
+    def unblock_udp(self) -> None:
+        """End block_udp()."""
+        self.host.run("nft", "delete", "table", "inet", "labudp")
+
+    def block_tcp(self) -> None:
+        """Let TCP packets vanish, ssh's among them; UDP passes."""
+        tcp = "meta l4proto tcp drop"
+        self._drop("labtcp", f"oifname {DEVICE} {tcp}", f"iifname {DEVICE} {tcp}")
+
+    def unblock_tcp(self) -> None:
+        """End block_tcp()."""
+        self.host.run("nft", "delete", "table", "inet", "labtcp")
+
+    def _drop(self, table: str, out_rule: str, in_rule: str) -> None:
+        rules = (
+            f"table inet {table} {{\n"
+            f" chain out {{ type filter hook output priority 0; {out_rule}; }}\n"
+            f" chain in {{ type filter hook input priority 0; {in_rule}; }}\n}}\n"
+        )
+        self.host.run("nft", "-f", "-", data=rules)
+
+    def unplug(self) -> None:
+        """Take the host's device down: routes vanish, the kernel knows."""
+        self.host.ip("link", "set", DEVICE, "down")
+
+    def plug(self) -> None:
+        """End unplug(); IPv6 addresses were lost with the device and come back."""
+        self.host.ip("link", "set", DEVICE, "up")
+        if self.ipv6:
+            self.host.ip("addr", "replace", f"{HOST6}/64", "dev", DEVICE, "nodad")
+
+    def limit_rate(self, mbit_s: float, queue_ms: float = 50) -> None:
+        """Limit both directions; tc's token bucket with a queue of queue_ms."""
+        for end in (self.host, self.target):
+            rate = ["rate", f"{mbit_s}mbit", "burst", "64kb", "latency", f"{queue_ms}ms"]
+            end.run("tc", "qdisc", "replace", "dev", DEVICE, "root", "tbf", *rate)
+
+    def move_host(self) -> None:
+        """Give the host another address in place of its first one, as roaming does."""
+        self.host.ip("addr", "del", f"{HOST4}/24", "dev", DEVICE)
+        self.host.ip("addr", "add", f"{MOVED4}/24", "dev", DEVICE)
+
+    def close(self) -> None:
+        """Remove both namespaces and all that runs in them."""
+        try:
+            self.host.close()
+        finally:
+            self.target.close()

@@ -1,0 +1,23 @@
+"""A sidecar's codes become errors with a sentence; no code is without one."""
+
+from __future__ import annotations
+
+from port_linker.link.faults import CODE, explain_close, explain_failure
+from port_linker.link.reports import Closed, Failed
+
+
+def test_a_failure_says_what_it_means() -> None:
+    error = explain_failure(Failed("unreachable", "no answer", "peer"))
+    assert error.fault == "unreachable"
+    assert error.message == "no address of the target answers over UDP"
+    assert error.code == CODE
+    assert "fingerprint" in explain_failure(Failed("handshake", "fingerprint", "peer")).message
+
+
+def test_an_unknown_code_is_named() -> None:
+    assert "brand-new" in explain_failure(Failed("brand-new", "", "")).message
+    assert "brand-new" in explain_close(Closed("brand-new", "")).message
+
+
+def test_an_end_says_why() -> None:
+    assert "lease" in explain_close(Closed("idle-timeout", "x")).message

@@ -1,0 +1,92 @@
+"""The events of a session, in their order and without repetition."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import pytest
+
+from port_linker.session.events import SessionEvent
+from port_linker.session.reporter import FLOWS_LOST, Reporter
+
+
+class Told:
+    """A reporter and what it told, as (event, state or rtt)."""
+
+    def __init__(self) -> None:
+        self.events: list[SessionEvent] = []
+        self.reporter = Reporter("dev1", self.events.append)
+
+    def rows(self) -> list[dict[str, Any]]:
+        rows = [event.to_json() for event in self.events]
+        self.events.clear()
+        return rows
+
+    def states(self) -> list[tuple[str, str]]:
+        return [(row["event"], row["state"]) for row in self.rows()]
+
+
+def test_a_session_from_its_first_word_to_its_last() -> None:
+    told = Told()
+    told.reporter.hello("0.1.0", "s1")
+    (hello,) = told.rows()
+    assert (hello["event"], hello["version"], hello["session"]) == ("hello", "0.1.0", "s1")
+    told.reporter.connecting()
+    told.reporter.deploying()
+    told.reporter.up(first=True)
+    assert told.states() == [
+        ("session", "connecting"),
+        ("link", "trying"),
+        ("session", "deploying"),
+        ("session", "up"),
+        ("link", "up"),
+    ]
+    told.reporter.outage("the cable", 0.5)
+    outage, link = told.rows()
+    assert (outage["state"], outage["reason"], outage["retry_in_s"]) == ("outage", "the cable", 0.5)
+    assert (link["state"], link["reason"]) == ("down", "the cable")
+    told.reporter.deploying()  # of the next attempt: the outage goes on
+    told.reporter.up(first=False)
+    told.reporter.closed()
+    assert told.states() == [
+        ("session", "reattached"),
+        ("session", "up"),
+        ("link", "up"),
+        ("session", "closed"),
+    ]
+
+
+def test_a_new_agent_is_told_as_the_end_of_the_old_flows() -> None:
+    told = Told()
+    told.reporter.up(first=True)
+    told.reporter.up(first=False, resumes=True)
+    told.reporter.up(first=False, resumes=False)
+    rows = [row for row in told.rows() if row.get("state") == "reattached"]
+    assert [row["reason"] for row in rows] == [None, FLOWS_LOST]
+
+
+def test_a_round_trip_is_told_when_it_is_news() -> None:
+    told = Told()
+    for rtt_s in (0.0100, 0.0105, 0.0124, 0.0200, 0.0004, 0.0009):
+        told.reporter.round_trip(rtt_s)
+    assert [row["rtt_ms"] for row in told.rows()] == [10.0, 20.0, 0.4]
+    told.reporter.up(first=False)
+    told.rows()
+    told.reporter.round_trip(0.0004)  # a new link: told again
+    assert [row["rtt_ms"] for row in told.rows()] == [0.4]
+
+
+def test_only_warnings_are_shown_and_all_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    told = Told()
+    caplog.set_level(logging.DEBUG, logger="port_linker")
+    told.reporter.log("warning", "agent", "look here", {"port": 80})
+    told.reporter.log("info", "agent", "by the way")
+    told.reporter.log("nonsense", "agent", "what level")
+    (row,) = told.rows()
+    assert (row["level"], row["side"], row["fields"]) == ("warning", "agent", {"port": 80})
+    assert [(r.levelname, getattr(r, "side", None)) for r in caplog.records] == [
+        ("WARNING", "agent"),
+        ("INFO", "agent"),
+        ("INFO", "agent"),
+    ]

@@ -1,0 +1,96 @@
+"""What the sidecar tells becomes a choice, moved flows, and words for people, each told once."""
+
+from __future__ import annotations
+
+import pytest
+
+from port_linker import clock
+from port_linker.link import reports
+from port_linker.link.choose import WELL_S, Choice
+from port_linker.link.interface import LinkKind
+from port_linker.session.events import LinkEvent, SessionEvent
+from port_linker.session.reporter import Reporter
+from port_linker.session.steer import LinkSteer
+
+RTT = reports.Stats({}, reports.ConnectionStats(rtt_ms=12.0))
+
+
+class Stage:
+    """A steer, what it moved and what it told."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 100.0
+        monkeypatch.setattr(clock, "monotonic_s", lambda: self.now)
+        self.told: list[tuple[str, str | None, float | None]] = []
+        self.used: list[LinkKind] = []
+        self.choices: list[Choice] = []
+        self.steer = LinkSteer(self, Reporter("dev1", self.emit), self.choices.append)  # type: ignore[arg-type]
+        self.steer.set_stdio(True)
+
+    def use(self, kind: LinkKind) -> None:
+        self.used.append(kind)
+
+    def emit(self, event: SessionEvent) -> None:
+        assert isinstance(event, LinkEvent)
+        self.told.append((event.state.value, event.reason, event.rtt_ms))
+
+
+@pytest.fixture
+def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
+    return Stage(monkeypatch)
+
+
+def test_it_comes_up(stage: Stage) -> None:
+    stage.steer.trying()
+    stage.steer.connected()
+    stage.steer.take_stats(RTT)
+    stage.steer.take_stats(RTT)
+    assert stage.told == [("trying", None, None), ("up", None, None), ("up", None, 12.0)]
+    assert stage.used[-1] is LinkKind.QUIC
+    assert stage.steer.is_on_quic
+
+
+def test_attempts_that_end_the_same_way_are_told_once(stage: Stage) -> None:
+    for _ in range(3):
+        stage.steer.trying()
+        stage.steer.ended("no answer over UDP")
+    assert stage.told == [("trying", None, None), ("down", "no answer over UDP", None)]
+    assert stage.used.count(LinkKind.QUIC) == 0
+    assert stage.choices == []
+
+
+def test_silence_and_the_way_back(stage: Stage) -> None:
+    stage.steer.trying()
+    stage.steer.connected()
+    stage.steer.take(reports.Quiet())
+    assert not stage.steer.is_on_quic
+    stage.steer.take(reports.PathChanged("relay", "192.0.2.7:1"))
+    stage.steer.take(reports.Heard())
+    stage.steer.take_stats(RTT)
+    assert stage.told[-1][:2] == ("down", "UDP does not pass; open flows go over ssh")
+    stage.steer.take(reports.PathChanged("udp", "192.0.2.7:1"))
+    assert not stage.steer.is_on_quic
+    stage.now += WELL_S
+    stage.steer.look()
+    assert [choice.kind.value for choice in stage.choices] == ["quic", "stdio", "quic"]
+
+
+def test_without_ssh_it_goes_back_at_once(stage: Stage) -> None:
+    stage.steer.trying()
+    stage.steer.connected()
+    stage.steer.take(reports.Quiet())
+    stage.steer.take(reports.Heard())
+    assert not stage.steer.is_on_quic
+    stage.steer.set_stdio(False)
+    assert stage.steer.is_on_quic
+
+
+def test_failures_are_logged(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    stage.steer.take(reports.Failed("bad-command", "x", "release"))
+    assert "the sidecar failed" in caplog.messages
+
+
+def test_an_absence_is_told_once(stage: Stage) -> None:
+    stage.steer.absent("not installed")
+    stage.steer.absent("not installed")
+    assert stage.told == [("down", "not installed", None)]

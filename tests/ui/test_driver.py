@@ -1,0 +1,117 @@
+"""A terminal that stalls or is gone stalls nobody."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+import threading
+
+import pytest
+from textual.app import App
+from textual.drivers._writer_thread import MAX_QUEUED_WRITES, WriterThread
+
+from port_linker.ui import driver
+from port_linker.ui.driver import SteadyDriver
+
+
+class StalledTerminal(io.StringIO):
+    """Takes nothing until it is released."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stuck = threading.Event()
+        self.released = threading.Event()
+
+    def write(self, text: str) -> int:
+        self.stuck.set()
+        assert self.released.wait(10)
+        return super().write(text)
+
+
+class Gone(io.StringIO):
+    """A terminal that was closed."""
+
+    def write(self, text: str) -> int:
+        raise OSError(5, "Input/output error")
+
+
+class PostBox:
+    """Stands in for the app: remembers what the driver tells it."""
+
+    def __init__(self) -> None:
+        self.posted: list[object] = []
+
+    def post_message(self, message: object) -> None:
+        self.posted.append(message)
+
+
+@pytest.fixture
+def steady() -> SteadyDriver:
+    made = SteadyDriver.__new__(SteadyDriver)
+    made._app = PostBox()  # type: ignore[assignment]
+    made._writer_thread = None
+    return made
+
+
+def start(steady: SteadyDriver, stream: io.StringIO) -> WriterThread:
+    thread = WriterThread(stream)
+    thread.start()
+    steady._writer_thread = thread
+    return thread
+
+
+def test_a_stalled_terminal_is_drawn_anew_once_it_takes_text_again(steady: SteadyDriver) -> None:
+    stream = StalledTerminal()
+    start(steady, stream)
+    steady.write("first")
+    assert stream.stuck.wait(10)
+    for number in range(MAX_QUEUED_WRITES + 5):
+        steady.write(f"[{number}]")
+    posted = steady._app.posted  # type: ignore[attr-defined]
+    assert posted == []
+    stream.released.set()
+    while not posted:
+        steady.write("later")
+    assert isinstance(posted[0], SteadyDriver.SignalResume)
+    steady.close()
+    assert stream.getvalue().startswith("first[0][1]")
+    assert "[34]" not in stream.getvalue()
+
+
+def test_closing_does_not_wait_for_a_stalled_terminal(
+    steady: SteadyDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(driver, "CLOSE_WAIT_S", 0.01)
+    stream = StalledTerminal()
+    thread = start(steady, stream)
+    for _ in range(MAX_QUEUED_WRITES + 2):
+        steady.write("x")
+    steady.close()
+    assert thread.is_alive()
+    stream.released.set()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_terminal_that_is_gone_takes_everything(steady: SteadyDriver) -> None:
+    thread = start(steady, Gone())
+    steady.write("x")
+    thread.join(10)
+    for _ in range(MAX_QUEUED_WRITES * 2):
+        steady.write("x")
+    steady.close()
+
+
+def test_before_the_screen_begins_nothing_is_written(steady: SteadyDriver) -> None:
+    steady.write("x")
+    steady.close()
+
+
+async def test_it_is_made_as_textual_makes_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    reader, writer = os.pipe()
+    with os.fdopen(reader) as stream:
+        monkeypatch.setattr(sys, "__stdin__", stream)
+        monkeypatch.setattr("signal.signal", lambda *_: None)
+        made = SteadyDriver(App())
+        assert made.can_suspend
+    os.close(writer)

@@ -1,0 +1,107 @@
+"""Events in sentences."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from port_linker.session.events import LinkState, ServiceState, SessionEvent, SessionState
+from port_linker.ui.lines import CONFLICT_HINT, LineWriter
+from tests.ui.samples import AT, EVERY_KIND, conflict, link, log, service, session
+
+
+def show(writer: LineWriter, *events: SessionEvent) -> list[str]:
+    lines = [line for event in events for line in writer.describe(event)]
+    return [f"{line.sign} {line.text}".strip() for line in lines]
+
+
+def test_golden_lines_of_every_kind() -> None:
+    assert show(LineWriter(), *EVERY_KIND) == [
+        "connecting to dev1",
+        "starting the agent on dev1",
+        "link stdio is up, round trip 0.4 ms",
+        "dev1 is up",
+        "● 5432/tcp (postgres) is ready at localhost:5432",
+        "● 80/tcp (nginx) is ready: remote 80 → localhost:8080",
+        "– 22/tcp (sshd) is skipped: ssh itself (--allow 22 lifts it)",  # noqa: RUF001
+        "▲ 8080/tcp (alice) is not linked: 8080 is held here by node (pid 71)",
+        CONFLICT_HINT.format(port=8080),
+        "◌ 9000/tcp (web/postgres) waits: 2,000 services are bound",
+        "● 53/udp (dnsmasq) is ready at [::1]:53 (127.0.0.1 is taken)",
+        "careful",
+        "no contact with dev1: ssh ended; local ports stay, open flows wait; next try now",
+        "○ 5432/tcp (postgres) is down: outage",
+        "no contact with dev1; next try in 4 s",
+        "dev1 is back after 1:02; open flows go on",
+        "dev1 is up",
+        "× 5432/tcp (postgres) is gone",  # noqa: RUF001
+        "dev1 is closed: asked to",
+    ]
+
+
+def test_the_ascii_form() -> None:
+    writer = LineWriter(ascii_only=True)
+    assert show(writer, service(80, local=("127.0.0.1:8080",))) == [
+        "R 80/tcp (postgres) is ready: remote 80 -> 127.0.0.1:8080"
+    ]
+    lines = [text for event in EVERY_KIND for text in show(writer, event)]
+    assert all(text.isascii() for text in lines)
+
+
+def test_a_line_that_says_nothing_new_is_left_out() -> None:
+    writer = LineWriter()
+    assert len(show(writer, service(), service())) == 1
+    assert len(show(writer, service(state=ServiceState.DOWN), service())) == 2
+    assert len(show(writer, service(state=ServiceState.GONE), service())) == 2
+    assert writer._shown.keys() == {service().key}
+
+
+def test_a_ready_service_without_a_known_address() -> None:
+    assert show(LineWriter(), service(local=())) == ["● 5432/tcp (postgres) is ready"]
+
+
+def test_links_speak_when_their_state_changes_only() -> None:
+    writer = LineWriter()
+    assert show(writer, link(), link(rtt_ms=80.0)) == ["link stdio is up, round trip 0.4 ms"]
+    assert show(writer, link(state=LinkState.DOWN, rtt_ms=None)) == ["link stdio is down"]
+    trying = link("quic", LinkState.TRYING, None)
+    assert show(writer, trying) == []
+    assert show(LineWriter(verbosity=1), trying) == ["link quic is tried"]
+
+
+def test_a_link_that_never_came_about_is_news_for_the_curious_only() -> None:
+    down = dataclasses.replace(link("quic", LinkState.DOWN, None), reason="not installed")
+    up = link("quic", rtt_ms=None)
+    assert show(LineWriter(), down) == []
+    assert show(LineWriter(verbosity=1), down) == ["link quic is down: not installed"]
+    assert show(LineWriter(), up, down) == ["link quic is up", "link quic is down: not installed"]
+
+
+def test_logs_need_attention_or_stand_on_stderr_already() -> None:
+    assert show(LineWriter(), log(), log("bad", "error")) == ["bad"]
+    assert show(LineWriter(verbosity=1), log(), log("bad", "error")) == []
+    assert all(line.is_progress for line in LineWriter().describe(log("bad", "error")))
+
+
+def test_the_hint_about_conflicts_comes_once() -> None:
+    writer = LineWriter()
+    assert len(show(writer, conflict(8080), conflict(8081))) == 1
+
+
+def test_who_chose_what_happens_to_conflicts_needs_no_hint() -> None:
+    assert show(LineWriter(is_policy_set=True), conflict(8080)) == []
+
+
+def test_an_outage_that_began_unseen() -> None:
+    assert show(LineWriter(), session(SessionState.REATTACHED, AT)) == [
+        "dev1 is back after 0 s; open flows go on"
+    ]
+
+
+def test_flows_that_were_lost_are_not_said_to_go_on() -> None:
+    assert show(LineWriter(), session(SessionState.REATTACHED, AT, "a new agent runs")) == [
+        "dev1 is back after 0 s; a new agent runs"
+    ]
+
+
+def test_an_event_of_a_later_kind_is_passed_over() -> None:
+    assert LineWriter().describe(SessionEvent(0.0, "dev1")) == []

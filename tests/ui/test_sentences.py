@@ -1,0 +1,104 @@
+"""What stands around the table."""
+
+from __future__ import annotations
+
+import pytest
+
+from port_linker.link.interface import Traffic
+from port_linker.session.events import LinkState, ServiceState, SessionEvent, SessionState
+from port_linker.session.snapshot import LogLine, Row, Snapshot
+from port_linker.ui import sentences
+from tests.ui.samples import AT, HOSTILE, link, service, session
+
+
+def picture_of(*events: SessionEvent) -> Snapshot:
+    picture = Snapshot("dev1")
+    for event in events:
+        picture.fold(event)
+    return picture
+
+
+def header(picture: Snapshot, width: int = 200, ascii_only: bool = False) -> str:
+    cells = sentences.build_header(picture, AT + 3725, width, ascii_only)
+    return "  ".join(cell.text for cell in cells)
+
+
+UP = (session(SessionState.UP), link(), service(), service(80), service(22, ServiceState.SKIPPED))
+
+
+def test_header_of_a_session_that_is_up() -> None:
+    assert header(picture_of(*UP)) == ("dev1  ● up  stdio 0.4 ms  2 ready  1 skipped  for 1:02:05")
+    assert header(picture_of(*UP), ascii_only=True).startswith("dev1  up  stdio")
+
+
+@pytest.mark.parametrize("width", range(1, 70))
+def test_header_drops_what_does_not_fit_and_keeps_the_target(width: int) -> None:
+    text = header(picture_of(*UP), width)
+    assert text.startswith("dev1")
+    assert len(text) <= max(width, len("dev1"))
+
+
+def test_header_before_a_link_is_up() -> None:
+    trying = link("stdio", LinkState.TRYING, None)
+    assert header(picture_of(trying)) == "dev1  ◌ connecting  trying stdio"
+    assert header(picture_of()) == "dev1  ◌ connecting"
+    assert header(picture_of(link(rtt_ms=None))) == "dev1  ◌ connecting  stdio"
+
+
+def test_notice_of_an_outage_counts_and_says_what_still_works() -> None:
+    picture = picture_of(*UP, session(SessionState.OUTAGE, AT + 100, "ssh ended", 8.0))
+    picture.fold_traffic({service().key: Traffic(flows_open=3)}, 1.0)
+    assert sentences.build_notice(picture, AT + 104) == (
+        "No contact with dev1 for 4 s (ssh ended). Next try in 4 s; r tries at once, q quits."
+        " 2 services paused, local ports stay open. 3 open flows wait, no data is lost."
+    )
+    assert "Next try now;" in sentences.build_notice(picture, AT + 200)
+
+
+def test_notice_in_other_states() -> None:
+    assert sentences.build_notice(picture_of(*UP), AT) == ""
+    assert sentences.build_notice(picture_of(), AT) == "Reaching dev1..."
+    closed = picture_of(session(SessionState.CLOSED, reason="asked to"))
+    assert sentences.build_notice(closed, AT) == "Closed. asked to"
+    bare = picture_of(session(SessionState.OUTAGE))
+    assert sentences.build_notice(bare, AT) == (
+        "No contact with dev1 for 0 s. Next try now; r tries at once, q quits."
+    )
+
+
+def test_why_a_table_is_empty() -> None:
+    assert (
+        sentences.explain_empty(picture_of(), "x", True) == "Nothing contains 'x'. Esc shows all."
+    )
+    assert sentences.explain_empty(picture_of(*UP), "", False) == "1 service skipped; s shows them."
+    up = picture_of(session(SessionState.UP))
+    assert sentences.explain_empty(up, "", True).startswith("No services yet")
+    assert sentences.explain_empty(picture_of(), "", True) == ""
+
+
+def test_details_are_all_that_is_known_and_clean() -> None:
+    row = Row(service(reason="half"), AT, 2000, 10, 5.0, 0.0, 1, 2, 3)
+    assert sentences.detail_lines(row, AT + 5) == [
+        "service    5432/tcp",
+        "state      ready for 5 s",
+        "reason     half",
+        "target     127.0.0.1:5432",
+        "here       127.0.0.1:5432, [::1]:5432",
+        "process    postgres (pid 812)",
+        "user       alice",
+        "to target  2.0 kB 5 B/s",
+        "from there 10 B",
+        "flows      1 open, 2 in all, 3 refused",
+    ]
+    hostile = Row(service(process=HOSTILE, reason=HOSTILE, container=HOSTILE), AT)
+    for line in sentences.detail_lines(hostile, AT):
+        assert line.replace("\ufffd", "").isprintable()
+
+
+def test_a_process_without_a_name_has_its_number() -> None:
+    assert "process    pid 812" in sentences.detail_lines(Row(service(process=None), AT), AT)
+
+
+def test_log_lines_are_clean() -> None:
+    assert sentences.log_line(LogLine(AT, "info", "agent", "hello")) == "info agent: hello"
+    assert "\x1b" not in sentences.log_line(LogLine(AT, "info", "agent", HOSTILE))

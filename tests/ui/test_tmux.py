@@ -1,0 +1,227 @@
+"""The table in a real terminal: appearance, questions, size, and that the terminal stays whole."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import select
+import shutil
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from tests.lab.shell import wait_until
+from tests.ui.tmux import Terminal
+
+pytestmark = [
+    pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed"),
+    pytest.mark.slow,
+]
+
+
+@pytest.fixture
+def terminal() -> Iterator[Terminal]:
+    with Terminal() as made:
+        yield made
+
+
+def open_table(terminal: Terminal, *options: str) -> str:
+    """Start the table with three services; return the settings from before."""
+    before = settings_at_prompt(terminal)
+    terminal.start(*options)
+    terminal.tell("up 3")
+    terminal.wait_for(r"8002/tcp")
+    return before
+
+
+def settings_at_prompt(terminal: Terminal) -> str:
+    """Return the settings once the shell reads a line: it sets them itself, after its prompt."""
+    settings = terminal.settings
+    return wait_until(lambda: settings() if " -icanon " in settings() else "", "a line is read")
+
+
+def check_whole(terminal: Terminal, before: str) -> None:
+    """See that the shell has its terminal back as it was: mode, cursor, screen, echo."""
+    terminal.wait_for(r"^ready>$")
+    assert settings_at_prompt(terminal) == before
+    terminal.type_line("echo whole")
+    terminal.wait_for(r"^ready> echo whole\nwhole\nready>$")
+
+
+def test_a_picture_of_the_real_screen(terminal: Terminal) -> None:
+    open_table(terminal)
+    terminal.tell("service 22 skipped")
+    terminal.tell("service 8081 conflict")
+    text = terminal.wait_for(r"8081/tcp[^$]*1/5$")
+    picture = re.sub(r"for \d+ s", "for N s", text).split("\n")
+    assert picture[0] == "dev1  ● up  stdio 0.4 ms  3 ready  1 conflict  1 skipped  for N s"
+    assert picture[1] == "  STATE    SERVICE   PROCESS    TOTAL FLOWS TARGET          HERE"
+    assert picture[2] == (
+        "– skipped  22/tcp    postgres               127.0.0.1:22    as the test says"  # noqa: RUF001
+    )
+    assert picture[3] == (
+        "● ready    8000/tcp  app8000    88 kB     1 127.0.0.1:8000  localhost:8000"
+    )
+    assert picture[6] == (
+        "▲ conflict 8081/tcp  postgres               127.0.0.1:8081  as the test says"
+    )
+    assert picture[15] == (
+        "q quit  r reconnect  / filter  s skipped  Enter detail  l log  ? help  1/5"
+    )
+    assert "\x1b[32m● \x1b" in terminal.raw() or "\x1b[32m●" in terminal.raw()
+
+
+def test_without_colour_there_is_none(terminal: Terminal) -> None:
+    open_table(terminal, "--no-color")
+    assert not re.search(r"\x1b\[(?:\d+;)*(?:3[0-7]|9[0-7]|4[0-7]|38|48)[;m]", terminal.raw())
+
+
+def test_hostile_names_do_not_reach_the_terminal_raw(terminal: Terminal) -> None:
+    before = open_table(terminal)
+    terminal.tell("hostile")
+    text = terminal.wait_for(r"7000/tcp")
+    assert "[red]x" in text
+    assert "owned" not in terminal._tmux("display", "-p", "#{pane_title}")
+    terminal.press("q")
+    check_whole(terminal, before)
+
+
+def test_a_question_is_asked_inside_and_answered(terminal: Terminal) -> None:
+    open_table(terminal)
+    terminal.tell("ask")
+    terminal.wait_for(r"8080 is held here by node \(pid 71\)")
+    terminal.press("r")
+    text = terminal.wait_for(r"localhost:8080 \(rem")
+    assert "held here" not in text
+
+
+def test_a_question_that_settled_itself_goes(terminal: Terminal) -> None:
+    open_table(terminal)
+    terminal.tell("ask")
+    terminal.wait_for(r"held here")
+    terminal.tell("withdraw")
+    terminal.wait_for(r"\A(?![^$]*held here)")
+
+
+def test_an_outage_in_words_down_to_40_by_10(terminal: Terminal) -> None:
+    open_table(terminal)
+    terminal.tell("outage")
+    terminal.wait_for(r"No contact with dev1 for \d s \(ssh ended\)")
+    terminal.resize(40, 10)
+    text = terminal.wait_for(r"\? help  1/3$")
+    assert max(len(line) for line in text.split("\n")) <= 40
+    assert "● 8000/tcp  app8000  localhost:8000" in text
+    assert "No contact with dev1" in text
+    terminal.press("r")
+    terminal.wait_for(r"Trying now")
+    terminal.tell("back")
+    terminal.resize(100, 20)
+    text = terminal.wait_for(r"DOWN")
+    assert "No contact" not in terminal.wait_for(r"^dev1  ● up")
+
+
+@pytest.mark.parametrize(
+    ("leave", "code"), [("q", 0), ("C-c", 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
+def test_the_terminal_is_whole_after_every_end(
+    terminal: Terminal, leave: str | signal.Signals, code: int
+) -> None:
+    terminal.type_line("clear; trap 'echo code $?' ERR")
+    before = open_table(terminal)
+    if isinstance(leave, str):
+        terminal.press(leave)
+    else:
+        os.kill(terminal.child(), leave)
+    text = terminal.wait_for(r"ready>$")
+    assert ("code" in text) is (code != 0)
+    assert code == 0 or f"code {code}" in text
+    check_whole(terminal, before)
+
+
+@pytest.mark.parametrize("options", [(), ("--plain",)])
+def test_a_terminal_that_is_closed_ends_the_session(
+    terminal: Terminal, options: tuple[str, ...]
+) -> None:
+    terminal.start(*options)
+    terminal.tell("up 3")
+    terminal.wait_for(r"8002/tcp")
+    child = os.pidfd_open(terminal.child())
+    terminal.close()
+    assert select.select([child], [], [], 10)[0], "it lives on without its terminal"
+    os.close(child)
+
+
+def test_after_an_exception_lines_go_on_and_the_terminal_is_whole(terminal: Terminal) -> None:
+    before = open_table(terminal)
+    terminal.tell("crash")
+    text = terminal.wait_for(r"^● 8002/tcp \(app8002\) is ready at localhost:8002$")
+    assert "the table failed; plain lines go on" in text
+    assert "Traceback" not in text
+    after = terminal.settings()
+    assert after.split("\n")[0] == before.split("\n")[0]
+    assert {"icanon", "echo", "isig"} <= set(after.split())
+    terminal.tell("service 99 ready")
+    terminal.wait_for(r"99/tcp \(postgres\) is ready")
+    terminal.press("C-c")
+    terminal.wait_for(r"ready>$")
+
+
+def test_suspend_and_resume(terminal: Terminal) -> None:
+    before = open_table(terminal)
+    terminal.press("C-z")
+    terminal.wait_for(r"Stopped[^$]*^ready>$")
+    assert terminal.settings() == before
+    terminal.type_line("fg")
+    text = terminal.wait_for(r"\? help  1/3$")
+    assert "8000/tcp" in text
+    terminal.press("q")
+    terminal.wait_for(r"ready>$")
+    assert terminal.settings() == before
+
+
+def test_a_second_ctrl_c_leaves_at_once_and_whole(terminal: Terminal) -> None:
+    before = open_table(terminal)
+    terminal.tell("stubborn")
+    terminal.press("C-c")
+    terminal.wait_for(r"ending; Ctrl-C again skips the clean-up")
+    terminal.press("C-c")
+    terminal.wait_for(r"stopped without clean-up")
+    terminal.wait_for(r"ready>$")
+    assert terminal.settings() == before
+
+
+def test_questions_without_a_table_are_lines(terminal: Terminal) -> None:
+    terminal.start("--plain")
+    terminal.tell("up 1")
+    terminal.wait_for(r"^● 8000/tcp \(app8000\) is ready at localhost:8000$")
+    terminal.tell("ask")
+    terminal.wait_for(r"held here by node \(pid 71\)\. \(k kill, r remap, s skip; Enter: skip\)")
+    terminal.type_line("maybe")
+    terminal.wait_for(r'"maybe" is not one of the answers')
+    terminal.type_line("r")
+    terminal.wait_for(r"localhost:8080 \(remap\)")
+
+
+def test_in_the_background_there_are_lines_and_no_stop(terminal: Terminal) -> None:
+    terminal.start("&")
+    terminal.tell("up 1")
+    terminal.wait_for(r"^● 8000/tcp \(app8000\) is ready at localhost:8000$")
+    terminal.tell("close")
+    terminal.wait_for(r"dev1 is closed")
+
+
+def test_exported_sizes_do_not_hide_a_resize(terminal: Terminal) -> None:
+    terminal.type_line("export COLUMNS=300 LINES=90")
+    open_table(terminal)
+    terminal.resize(40, 10)
+    terminal.wait_for(r"\? help  1/3$")
+
+
+def test_json_goes_to_its_reader_and_ends_with_it(terminal: Terminal) -> None:
+    terminal.start("--json", "| head -n 3 > $FAKE_COMMANDS.json; echo left")
+    terminal.tell("up 5")
+    terminal.wait_for(r"^left$")
+    with open(f"{terminal.commands}.json", encoding="utf-8") as file:
+        assert [json.loads(line)["event"] for line in file] == ["session", "session", "link"]
