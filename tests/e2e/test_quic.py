@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from collections.abc import Callable
 
 import pytest
@@ -10,7 +12,13 @@ from tests.lab import services as kinds
 from tests.lab.fixtures import LabFactory, Start
 from tests.lab.hosts import TwoHosts
 from tests.lab.probe import exchange
-from tests.lab.quic import start_quic, wait_carried, wait_quic
+from tests.lab.quic import (
+    host_sidecars,
+    start_quic,
+    target_sidecars,
+    wait_carried,
+    wait_quic,
+)
 from tests.lab.services import Services
 
 pytestmark = pytest.mark.lab
@@ -59,3 +67,36 @@ def test_quic_or_nothing_ends_the_session(lab: TwoHosts, start: Start) -> None:
     lab.pair.block_udp()
     program = start(lab, "target", "--link", "quic", up=False)
     program.wait_error("PL-LINK-QUIC")
+
+
+@pytest.fixture
+def without_tunnel(lab: TwoHosts) -> dict[str, str]:
+    """The environment of a program that has no second wheel."""
+    hide = "import sys\nsys.modules['port_linker_tunnel'] = None\n"
+    folder = os.path.dirname(lab.write_host("hide/sitecustomize.py", hide))
+    return lab.env(PYTHONPATH=folder, PORT_LINKER_LINK="auto")
+
+
+def test_without_the_second_wheel_everything_goes_over_stdio(
+    lab: TwoHosts, services: Services, start: Start, without_tunnel: dict[str, str]
+) -> None:
+    services.tcp(kinds.echo, 7001)
+    services.udp(7002)
+    program = start(lab, "target", env=without_tunnel)
+    program.wait_service(7001)
+    program.wait_service(7002, proto="udp")
+    assert "port-linker-tunnel is not installed" in wait_quic(program, "down")["reason"]
+    with lab.connect(7001) as sock:
+        assert exchange(sock, b"x" * 100_000) == b"x" * 100_000
+    with lab.host.call(lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as sock:
+        sock.settimeout(5)
+        sock.connect(("127.0.0.1", 7002))
+        assert exchange(sock, b"y" * 1200) == b"y" * 1200
+    assert host_sidecars(lab) == target_sidecars(lab) == []
+
+
+def test_quic_or_nothing_without_the_second_wheel_says_what_to_install(
+    lab: TwoHosts, start: Start, without_tunnel: dict[str, str]
+) -> None:
+    program = start(lab, "target", "--link", "quic", up=False, env=without_tunnel)
+    assert "pip install 'port-linker[quic]'" in program.wait_error("PL-LINK-NO-TUNNEL")

@@ -14,7 +14,7 @@ class Pair:
     """Host and target, with one wire between them.
 
     wire=False leaves the device out, for a WAN emulator that brings its own (wan.py).
-    target_pid: the target is the network of this process, a container's.
+    host_pid, target_pid: that end is the network of this process, a container's.
     """
 
     def __init__(
@@ -23,10 +23,11 @@ class Pair:
         ipv4: bool = True,
         ipv6: bool = True,
         target_pid: int | None = None,
+        host_pid: int | None = None,
     ) -> None:
         number = next_number()
         self.ipv4, self.ipv6 = ipv4, ipv6
-        self.host = Namespace("host", number)
+        self.host = Namespace("host", number, host_pid)
         try:
             self.target = Namespace("target", number, target_pid)
         except BaseException:

@@ -28,6 +28,7 @@ class PortLinker:
         *words: str,
         env: dict[str, str] | None = None,
         prefix: Sequence[str] = (),
+        program: str = PROGRAM,
     ) -> None:
         self.lab = lab
         self.events: list[Event] = []
@@ -36,7 +37,7 @@ class PortLinker:
         self._news = threading.Condition()
         self.started_at = time.monotonic()
         pipe = subprocess.PIPE
-        command = [*prefix, PROGRAM, *words, "--json"]
+        command = [*prefix, program, *words, "--json"]
         self.process = lab.start(*command, stdout=pipe, stderr=pipe, env=env)
         self._readers = [
             threading.Thread(target=self._read_events, daemon=True),
