@@ -1,38 +1,23 @@
 //! Carries out the commands. Border.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::time::Duration;
 
-use tokio::net::UnixDatagram;
 use tokio::sync::mpsc;
 
 use crate::bindings::Bindings;
-use crate::control::{Command, Peer, Report, Role, Start, VERSION, parse_hex, to_hex};
-use crate::endpoint::{Endpoint, open_any, open_in_range};
-use crate::error::{CloseReason, LinkError};
+use crate::control::{Command, MAX_DESCRIPTORS, Peer, Report, Start, VERSION};
+use crate::error::LinkError;
 use crate::event::EventsTx;
 use crate::fdpass::LineReader;
-use crate::host::{HostLink, Introduction, connect};
+use crate::host::HostLink;
 use crate::report::read_stats;
 use crate::services::{MAX_ADDRESSES, MAX_SERVICES, Services};
+pub use crate::started::bad;
+use crate::started::{Started, parse_introduction};
 use crate::stats::Stats;
-use crate::target::Target;
-use crate::tls::Identity;
-use crate::transport::Congestion;
-
-/// A peer that is told of the end has this long to hear it.
-const CLOSE_LIMIT: Duration = Duration::from_millis(300);
-
-/// What `start` made.
-struct Started {
-    endpoint: Arc<Endpoint>,
-    identity: Arc<Identity>,
-    congestion: Congestion,
-    target: Option<Arc<Target>>,
-}
 
 /// How an attempt to connect ended.
 pub type Connected = Result<HostLink, LinkError>;
@@ -47,11 +32,6 @@ pub struct Session {
     host: Option<HostLink>,
     bindings: Bindings,
     is_greeted: bool,
-}
-
-/// An error that is the other side's mistake.
-pub fn bad(detail: impl ToString) -> LinkError {
-    LinkError::new("bad-command", detail)
 }
 
 impl Session {
@@ -84,9 +64,7 @@ impl Session {
     pub async fn close(&mut self) {
         self.bindings.clear();
         if let Some(started) = self.started.take() {
-            let quic = &started.endpoint.quic;
-            quic.close(CloseReason::Shutdown.code(), b"shutdown");
-            let _ = tokio::time::timeout(CLOSE_LIMIT, quic.wait_idle()).await;
+            started.close().await;
         }
     }
 
@@ -96,78 +74,49 @@ impl Session {
         command: Command,
         reader: &mut LineReader,
     ) -> Result<Option<Report>, LinkError> {
+        // First of all, so that a command that fails does not leave its descriptor to the next one.
+        let descriptor = take_descriptor(&command, reader);
         if !self.is_greeted && !matches!(command, Command::Hello { .. }) {
             return Err(LinkError::new("version", "the first line must be hello"));
         }
         match command {
-            Command::Hello { v } if v == VERSION => self.is_greeted = true,
-            Command::Hello { v } => {
-                return Err(LinkError::new(
-                    "version",
-                    format!("control version {v}, this is {VERSION}"),
-                ));
-            }
+            Command::Hello { v } => self.hello(v)?,
             Command::Start(start) => return self.start(&start).map(Some),
             Command::Peer(peer) => self.peer(&peer)?,
             Command::Adopt {
-                binding,
-                service,
-                fds,
-            } => {
-                let descriptor = take_one(reader, fds)?;
-                let host = self
-                    .host
-                    .as_ref()
-                    .ok_or(LinkError::new("not-connected", "no link yet"))?;
-                self.bindings
-                    .adopt(host, binding, service, descriptor, self.events.clone())?;
-                return Ok(Some(Report::Adopted { binding }));
-            }
+                binding, service, ..
+            } => return self.adopt(binding, service, descriptor?).map(Some),
             Command::Release { binding } => {
                 self.bindings.release(self.host.as_ref(), binding);
                 return Ok(Some(Report::Released { binding }));
             }
             Command::Services { table } => self.set_services(table)?,
             Command::ResetFlows { service } => self.reset_flows(service.as_deref()),
-            Command::Rebind => self.rebind()?,
-            Command::Path { fds } => self.set_path(fds, reader)?,
+            Command::Rebind => self.started()?.rebind()?,
+            Command::Path { fds: 0 } => self.started()?.set_relay(None)?,
+            Command::Path { .. } => self.started()?.set_relay(Some(descriptor?))?,
             Command::Stats => return Ok(Some(self.read_stats())),
             Command::Shutdown => {} // ended the loop before
         }
         Ok(None)
     }
 
+    fn hello(&mut self, v: u32) -> Result<(), LinkError> {
+        if v != VERSION {
+            let detail = format!("control version {v}, this is {VERSION}");
+            return Err(LinkError::new("version", detail));
+        }
+        self.is_greeted = true;
+        Ok(())
+    }
+
     fn start(&mut self, start: &Start) -> Result<Report, LinkError> {
         if self.started.is_some() {
             return Err(bad("started before"));
         }
-        let socket = match start.role {
-            Role::Host => open_any().map_err(|error| LinkError::new("udp-socket", error))?,
-            Role::Target => {
-                let ip = start.bind.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
-                open_in_range(ip, start.first_port, start.last_port)?
-            }
-        };
-        let port = socket
-            .local_addr()
-            .map_err(|error| LinkError::new("udp-socket", error))?
-            .port();
-        let endpoint = Arc::new(Endpoint::new(socket)?);
-        let identity = Arc::new(Identity::generate()?);
-        let target = (start.role == Role::Target).then(|| {
-            let (services, stats) = (self.services.clone(), self.stats.clone());
-            Target::new(endpoint.clone(), services, stats, self.events.clone())
-        });
-        let congestion =
-            Congestion::parse(start.congestion.as_deref()).ok_or_else(|| bad("congestion"))?;
-        let fingerprint = to_hex(&identity.fingerprint());
-        self.started = Some(Started {
-            endpoint,
-            identity,
-            congestion,
-            target,
-        });
-        Ok(Report::Listening { port, fingerprint })
+        let (started, report) = Started::open(start, &self.services, &self.stats, &self.events)?;
+        self.started = Some(started);
+        Ok(report)
     }
 
     fn started(&self) -> Result<&Started, LinkError> {
@@ -178,20 +127,32 @@ impl Session {
         let introduction =
             parse_introduction(peer).ok_or_else(|| bad("hex of the wrong length"))?;
         let started = self.started()?;
-        let (identity, congestion) = (started.identity.clone(), started.congestion);
-        if let Some(target) = &started.target {
-            return target.introduce(&identity, &introduction, congestion);
+        if started.introduce(&introduction)? {
+            return Ok(());
         }
         if self.host.is_some() {
             return Err(bad("connected before"));
         }
-        let (endpoint, events) = (started.endpoint.clone(), self.events.clone());
         let connected = self.connected.clone();
-        tokio::spawn(async move {
-            let done = connect(&endpoint, &identity, &introduction, congestion, events).await;
+        started.connect(introduction, self.events.clone(), move |done| {
             let _ = connected.send(done);
         });
         Ok(())
+    }
+
+    fn adopt(
+        &mut self,
+        binding: u64,
+        service: String,
+        descriptor: OwnedFd,
+    ) -> Result<Report, LinkError> {
+        let host = self
+            .host
+            .as_ref()
+            .ok_or(LinkError::new("not-connected", "no link yet"))?;
+        self.bindings
+            .adopt(host, binding, service, descriptor, self.events.clone())?;
+        Ok(Report::Adopted { binding })
     }
 
     fn set_services(&self, table: HashMap<String, Vec<SocketAddr>>) -> Result<(), LinkError> {
@@ -206,73 +167,35 @@ impl Session {
         if let Some(host) = &self.host {
             host.link.drop_flows(service);
         }
-        let target = self
-            .started
-            .as_ref()
-            .and_then(|started| started.target.as_ref());
-        if let Some(link) = target.and_then(|target| target.link()) {
-            link.link.drop_flows(service);
-            link.udp.drop_service(service);
+        if let Some(target) = self.started.as_ref().and_then(Started::target_link) {
+            target.link.drop_flows(service);
+            target.udp.drop_service(service);
         }
-    }
-
-    fn rebind(&self) -> Result<(), LinkError> {
-        let trouble = |error| LinkError::new("udp-socket", error);
-        self.started()?
-            .endpoint
-            .rebind(open_any().map_err(trouble)?)
-            .map_err(trouble)
-    }
-
-    fn set_path(&self, fds: usize, reader: &mut LineReader) -> Result<(), LinkError> {
-        let path = &self.started()?.endpoint.path;
-        if fds == 0 {
-            path.set_relay(None);
-            return Ok(());
-        }
-        let relay = std::os::unix::net::UnixDatagram::from(take_one(reader, fds)?);
-        let trouble = |error| LinkError::new("bad-descriptor", error);
-        relay.set_nonblocking(true).map_err(trouble)?;
-        path.set_relay(Some(UnixDatagram::from_std(relay).map_err(trouble)?));
-        Ok(())
     }
 
     fn read_stats(&self) -> Report {
-        let target = self
-            .started
-            .as_ref()
-            .and_then(|started| started.target.as_ref());
+        let started = self.started.as_ref();
         let link = match &self.host {
             Some(host) => Some(host.link.clone()),
-            None => target
-                .and_then(|target| target.link())
-                .map(|link| link.link),
+            None => started
+                .and_then(Started::target_link)
+                .map(|target| target.link),
         };
-        let refused = self
-            .started
-            .as_ref()
-            .map_or(0, |started| started.endpoint.path.refused_sends());
+        let refused = started.map_or(0, Started::refused_sends);
         Report::Stats(Box::new(read_stats(link.as_deref(), &self.stats, refused)))
     }
 }
 
-fn take_one(reader: &mut LineReader, fds: usize) -> Result<OwnedFd, LinkError> {
-    let descriptor = reader.take_descriptor();
-    match descriptor {
-        Some(descriptor) if fds == 1 => Ok(descriptor),
-        _ => Err(LinkError::new(
-            "bad-descriptor",
-            "one descriptor must come with the line",
-        )),
-    }
-}
-
-fn parse_introduction(peer: &Peer) -> Option<Introduction> {
-    Some(Introduction {
-        fingerprint: parse_hex(&peer.fingerprint)?,
-        secret: parse_hex(&peer.secret)?,
-        connection_id: parse_hex(&peer.connection_id)?,
-        addresses: peer.addresses.clone(),
-        lease: Duration::from_secs(peer.lease_s),
-    })
+/// Take what came with a line; what is more than the one that a command can use is closed.
+fn take_descriptor(command: &Command, reader: &mut LineReader) -> Result<OwnedFd, LinkError> {
+    let fds = match command {
+        Command::Adopt { fds, .. } | Command::Path { fds } => *fds,
+        _ => 0,
+    };
+    let taken: Vec<_> = (0..fds.min(MAX_DESCRIPTORS))
+        .map_while(|_| reader.take_descriptor())
+        .collect();
+    <[OwnedFd; 1]>::try_from(taken)
+        .map(|[descriptor]| descriptor)
+        .map_err(|_| LinkError::new("bad-descriptor", "one descriptor must come with the line"))
 }

@@ -124,7 +124,9 @@ impl Reassembly {
             .retain(|one| now.duration_since(one.since) < INCOMPLETE_LIFE);
         let at = self.find_or_start(number, count, now);
         let one = &mut self.incomplete[at];
-        *one.parts.get_mut(usize::from(index))? = Some(payload);
+        // Copied: a packet's payload keeps its 64 KiB receive buffer alive, and a peer may leave 8
+        // datagrams of each association incomplete.
+        *one.parts.get_mut(usize::from(index))? = Some(Bytes::copy_from_slice(&payload));
         let have = one.parts.iter().flatten().count();
         if have < usize::from(count) {
             return None;

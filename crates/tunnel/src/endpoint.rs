@@ -2,15 +2,17 @@
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use quinn::{AsyncUdpSocket, EndpointConfig, Runtime, TokioRuntime};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::error::LinkError;
 use crate::gate::{Gate, GateIds};
-use crate::path::{Path, relay_address};
+use crate::lock::lock;
+use crate::path::Path;
 use crate::pulse::Pulse;
+use crate::relay::relay_address;
 use crate::socket::PathSocket;
 
 /// Asked of the kernel, which gives what its limit allows. A burst of 4 MiB is 5 ms at 6 Gbit/s.
@@ -67,7 +69,7 @@ impl Endpoint {
     pub fn rebind_with(&self, inner: Arc<dyn AsyncUdpSocket>) -> io::Result<()> {
         let socket = PathSocket::new(inner, self.path.clone())?;
         self.quic.rebind_abstract(socket.clone())?;
-        *self.socket.lock().unwrap_or_else(PoisonError::into_inner) = socket;
+        *lock(&self.socket) = socket;
         self.pulse.want();
         Ok(())
     }
@@ -79,11 +81,7 @@ impl Endpoint {
 
     /// Send a packet that is not QUIC.
     pub fn send_aside(&self, packet: &[u8], to: SocketAddr) {
-        let socket = self
-            .socket
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
+        let socket = lock(&self.socket).clone();
         let is_ipv6 = socket.local_addr().is_ok_and(|local| local.is_ipv6());
         socket.send_aside(packet, in_family(to, is_ipv6));
     }

@@ -5,9 +5,11 @@
 //! else is dropped before any cryptography, so that a scan finds nothing and garbage costs little.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use quinn::ConnectionId;
+
+use crate::lock::lock;
 
 /// Length of the connection ids that we issue.
 pub const OWN_ID_BYTES: usize = 8;
@@ -35,7 +37,7 @@ pub struct Gate {
 
 impl Gate {
     fn known(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.known)
     }
 
     /// Let first packets with this id pass. The oldest of too many is forgotten.

@@ -1,9 +1,9 @@
 //! Moves the bytes of port-linker over QUIC. Knows nothing of Python and, but for the border,
 //! nothing of JSON.
 //!
-//! Pure: `batch` `wire` `datagram` `credits` `gate` `probe` `route` `services` `udp::table`.
-//! I/O: `path` (the socket under QUIC) `endpoint` `tls` `host` `target` `run` `live` `tcp` `udp`.
-//! Border: `control` `fdpass` `report` `bindings` `sidecar`.
+//! Pure: `batch` `wire` `datagram` `credits` `gate` `probe` `route` `services` `outbox` `udp::table`.
+//! I/O: `socket` (under QUIC) `path` `relay` `endpoint` `tls` `host` `target` `run` `live` `link`
+//! `flow` `tcp` `udp`. Border: `control` `fdpass` `report` `bindings` `commands` `started` `sidecar`.
 
 mod batch;
 mod bindings;
@@ -17,20 +17,25 @@ pub mod error;
 pub mod event;
 mod event_lines;
 pub mod fdpass;
+pub mod flow;
 pub mod gate;
 pub mod host;
 pub mod link;
 mod live;
+mod lock;
+mod outbox;
 pub mod path;
 mod pin;
 pub mod probe;
 mod pulse;
+mod relay;
 mod report;
 pub mod route;
 mod run;
 pub mod services;
 pub mod sidecar;
 mod socket;
+mod started;
 pub mod stats;
 pub mod target;
 pub mod tcp;

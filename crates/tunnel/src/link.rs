@@ -1,52 +1,25 @@
 //! What both sides share about one connection: flows, credit, counters, the control stream's queue.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use quinn::Connection;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
-use crate::credits::{Pool, RecvCredit, SendCredit};
-use crate::error::FlowEnd;
-use crate::stats::{OpenFlow, ServiceStats, Stats};
+use crate::credits::Pool;
+use crate::flow::{Flow, FlowGuard};
+use crate::lock::lock;
+use crate::outbox::Outbox;
+use crate::stats::Stats;
+use crate::transport::MAX_FLOWS;
 use crate::wire::Message;
 
 /// Bytes that all flows' blocked readers may hold, for a peer that ignores its credit.
 const MAX_HELD_BYTES: u64 = 256 * 1024 * 1024;
-/// Messages beside grants that may wait; associations are the only ones, and they are bounded too.
-const MAX_QUEUED: usize = 8192;
-
-/// Lock, whatever happened to another holder: the data are counters and maps, never half-made.
-pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// One TCP flow, as the link knows it.
-pub struct Flow {
-    /// Number of its stream.
-    pub id: u64,
-    /// Key of its service.
-    pub service: Arc<str>,
-    /// Counters of its service.
-    pub stats: Arc<ServiceStats>,
-    /// What we may send.
-    pub send: Mutex<SendCredit>,
-    /// Woken when more may be sent.
-    pub granted: Notify,
-    recv: Mutex<RecvCredit>,
-    dropped: Notify,
-    _open: OpenFlow,
-}
-
-impl Flow {
-    /// Completes when the session drops the flow. Cancel-safe.
-    pub async fn dropped(&self) -> FlowEnd {
-        self.dropped.notified().await;
-        FlowEnd::Dropped
-    }
-}
+/// Datagrams too large for fragments that wait or are under way: 16 MiB. More are lost.
+const MAX_LARGE_DATAGRAMS: usize = 256;
 
 /// The state of one connection.
 pub struct Link {
@@ -56,12 +29,15 @@ pub struct Link {
     pub is_host: bool,
     /// Counters by service.
     pub stats: Arc<Stats>,
+    /// Host: one for each connection that may be taken, those included that have no stream yet.
+    pub places: Arc<Semaphore>,
+    /// One for each large datagram that may be on its way out.
+    pub large_datagrams: Arc<Semaphore>,
     pool: Mutex<Pool>,
     flows: Mutex<HashMap<u64, Arc<Flow>>>,
     held: AtomicU64,
     rtt_us: AtomicU64,
-    grants: Mutex<BTreeMap<u64, u64>>,
-    queue: Mutex<VecDeque<Message>>,
+    outbox: Mutex<Outbox>,
     queued: Notify,
 }
 
@@ -72,12 +48,13 @@ impl Link {
             connection,
             is_host,
             stats,
+            places: Arc::new(Semaphore::new(MAX_FLOWS as usize)),
+            large_datagrams: Arc::new(Semaphore::new(MAX_LARGE_DATAGRAMS)),
             pool: Mutex::default(),
             flows: Mutex::default(),
             held: AtomicU64::new(0),
             rtt_us: AtomicU64::new(0),
-            grants: Mutex::default(),
-            queue: Mutex::default(),
+            outbox: Mutex::default(),
             queued: Notify::new(),
         };
         link.note_rtt();
@@ -98,21 +75,17 @@ impl Link {
     /// Enter a flow. It leaves when the guard is dropped.
     pub fn enter(self: &Arc<Self>, id: u64, service: Arc<str>) -> FlowGuard {
         let stats = self.stats.service(&service);
-        let flow = Arc::new(Flow {
-            id,
-            service,
-            send: Mutex::default(),
-            granted: Notify::new(),
-            recv: Mutex::new(RecvCredit::new(&mut lock(&self.pool), Instant::now())),
-            dropped: Notify::new(),
-            _open: stats.open_flow(),
-            stats,
-        });
+        let flow = Arc::new(Flow::new(id, service, stats, &mut lock(&self.pool)));
         lock(&self.flows).insert(id, flow.clone());
-        FlowGuard {
-            link: self.clone(),
-            flow,
-        }
+        FlowGuard::new(self.clone(), flow)
+    }
+
+    /// A flow has ended.
+    pub fn leave(&self, flow: &Flow) {
+        lock(&self.flows).remove(&flow.id);
+        lock(&self.outbox).forget(flow.id);
+        let mut pool = lock(&self.pool);
+        lock(&flow.recv).close(&mut pool);
     }
 
     /// Count what a flow's reader took, and grant more if it is time.
@@ -123,7 +96,7 @@ impl Link {
             lock(&flow.recv).read(bytes, Instant::now(), self.rtt(), &mut pool)
         };
         if let Some(limit) = limit {
-            self.say_grant(flow.id, limit);
+            self.post(|outbox| outbox.grant(flow.id, limit));
         }
     }
 
@@ -137,25 +110,25 @@ impl Link {
         self.held.fetch_sub(bytes as u64, Relaxed);
     }
 
-    /// Queue a message for the control stream.
-    pub fn say(&self, message: Message) {
-        let mut queue = lock(&self.queue);
-        if queue.len() < MAX_QUEUED {
-            queue.push_back(message);
-            self.queued.notify_one();
-        }
+    fn post(&self, put: impl FnOnce(&mut Outbox)) {
+        put(&mut lock(&self.outbox));
+        self.queued.notify_one();
     }
 
-    /// Wait for messages and take them, grants last. Cancel-safe.
+    /// Queue a message about an association for the control stream.
+    pub fn say(&self, message: Message) {
+        self.post(|outbox| outbox.say(message));
+    }
+
+    /// Whether the control stream keeps up, so that an association may be opened.
+    pub fn has_room_to_open(&self) -> bool {
+        lock(&self.outbox).has_room_to_open()
+    }
+
+    /// Wait for messages and take them. Cancel-safe.
     pub async fn next_messages(&self) -> Vec<Message> {
         loop {
-            let mut messages: Vec<_> = lock(&self.queue).drain(..).collect();
-            let grants = std::mem::take(&mut *lock(&self.grants));
-            messages.extend(
-                grants
-                    .into_iter()
-                    .map(|(flow, limit)| Message::Grant { flow, limit }),
-            );
+            let messages = lock(&self.outbox).take();
             if !messages.is_empty() {
                 return messages;
             }
@@ -181,13 +154,8 @@ impl Link {
             lock(&flow.recv).give_back(limit, Instant::now(), &mut pool)
         };
         if let Some(limit) = limit {
-            self.say_grant(id, limit);
+            self.post(|outbox| outbox.grant(id, limit));
         }
-    }
-
-    fn say_grant(&self, flow: u64, limit: u64) {
-        lock(&self.grants).insert(flow, limit);
-        self.queued.notify_one();
     }
 
     /// Called once a second: give back what idle senders do not need.
@@ -195,10 +163,7 @@ impl Link {
         self.note_rtt();
         for flow in lock(&self.flows).values() {
             if let Some(limit) = lock(&flow.send).tick() {
-                self.say(Message::GiveBack {
-                    flow: flow.id,
-                    limit,
-                });
+                self.post(|outbox| outbox.give_back(flow.id, limit));
             }
         }
     }
@@ -207,7 +172,7 @@ impl Link {
     pub fn drop_flows(&self, service: Option<&str>) {
         for flow in lock(&self.flows).values() {
             if service.is_none_or(|key| key == &*flow.service) {
-                flow.dropped.notify_one();
+                flow.drop_it();
             }
         }
     }
@@ -215,20 +180,5 @@ impl Link {
     /// Number of open TCP flows.
     pub fn open_flows(&self) -> usize {
         lock(&self.flows).len()
-    }
-}
-
-/// Holds a flow's place in its link.
-pub struct FlowGuard {
-    link: Arc<Link>,
-    /// The flow.
-    pub flow: Arc<Flow>,
-}
-
-impl Drop for FlowGuard {
-    fn drop(&mut self) {
-        lock(&self.link.flows).remove(&self.flow.id);
-        lock(&self.link.grants).remove(&self.flow.id);
-        lock(&self.flow.recv).close(&mut lock(&self.link.pool));
     }
 }

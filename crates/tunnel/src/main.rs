@@ -17,8 +17,8 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         ["--control-fd", number] => match number.parse() {
-            Ok(number) => run(number),
-            Err(_) => fail(USAGE),
+            Ok(number @ 0..) => run(number),
+            _ => fail(USAGE),
         },
         _ => fail(USAGE),
     }

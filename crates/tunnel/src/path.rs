@@ -1,7 +1,7 @@
 //! What the sockets of one endpoint share: who is let in, probes, the relay, when we last heard.
 
 use std::collections::VecDeque;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::Waker;
@@ -11,21 +11,11 @@ use tokio::net::UnixDatagram;
 use tokio::sync::Notify;
 
 use crate::gate::{Gate, OWN_ID_BYTES};
-use crate::link::lock;
+use crate::lock::lock;
 use crate::probe::{PROBE_BYTES, Probe, Prober};
 
 /// Answers to probes that nobody has looked at.
 const MAX_ANSWERS: usize = 64;
-
-/// The address that stands for the relay towards quinn: of a range that is never routed.
-pub fn relay_address(is_ipv6: bool) -> SocketAddr {
-    let ip: IpAddr = if is_ipv6 {
-        Ipv6Addr::new(0x100, 0, 0, 0, 0, 0, 0, 1).into() // RFC 6666
-    } else {
-        Ipv4Addr::new(192, 0, 2, 1).into() // RFC 5737
-    };
-    SocketAddr::new(ip, 1)
-}
 
 /// What the sockets of one endpoint share, over every rebind.
 pub struct Path {

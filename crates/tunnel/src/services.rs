@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
+
+use crate::lock::lock;
 
 /// No table is larger; the design binds at most 2,000 services.
 pub const MAX_SERVICES: usize = 8192;
@@ -19,13 +21,12 @@ impl Services {
     /// Replace the table. Flows of a service that left it go on: a server that restarts closes its
     /// port before its connections.
     pub fn replace(&self, table: HashMap<String, Vec<SocketAddr>>) {
-        *self.table.lock().unwrap_or_else(PoisonError::into_inner) = table;
+        *lock(&self.table) = table;
     }
 
     /// Where to dial a service; None if it is not in the table.
     pub fn addresses(&self, key: &str) -> Option<Vec<SocketAddr>> {
-        let table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
-        table.get(key).cloned()
+        lock(&self.table).get(key).cloned()
     }
 }
 

@@ -27,40 +27,47 @@ struct Sidecar {
 pub async fn run_sidecar(socket: UnixStream) -> io::Result<()> {
     let (events, mut events_rx) = mpsc::unbounded_channel();
     let (connected, mut connected_rx) = mpsc::unbounded_channel();
-    let mut reader = LineReader::new();
     let mut sidecar = Sidecar {
         socket,
         session: Session::new(events, connected),
     };
-    let (version, pid) = (env!("CARGO_PKG_VERSION"), std::process::id());
-    sidecar
-        .tell(&Report::Ready {
+    let served = sidecar.serve(&mut events_rx, &mut connected_rx).await;
+    // Also when Python is gone: the peer shall hear it now, and not when the lease is over.
+    sidecar.session.close().await;
+    served
+}
+
+impl Sidecar {
+    async fn serve(
+        &mut self,
+        events_rx: &mut mpsc::UnboundedReceiver<Event>,
+        connected_rx: &mut mpsc::UnboundedReceiver<Connected>,
+    ) -> io::Result<()> {
+        let mut reader = LineReader::new();
+        let (version, pid) = (env!("CARGO_PKG_VERSION"), std::process::id());
+        self.tell(&Report::Ready {
             v: VERSION,
             version,
             pid,
         })
         .await?;
-    loop {
-        let input = tokio::select! {
-            line = reader.next(&sidecar.socket) => match line {
-                Ok(Some(line)) if sidecar.take_line(&line, &mut reader).await? => continue,
-                Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-                    sidecar.fail(LinkError::new("bad-line", error), None).await?;
-                    break;
-                }
-                // Closed, `shutdown`, or a reset: what a parent that was killed leaves.
-                _ => break,
-            },
-            Some(event) = events_rx.recv() => Input::Event(event),
-            Some(done) = connected_rx.recv() => Input::Connected(done),
-        };
-        sidecar.take_input(input).await?;
+        loop {
+            let input = tokio::select! {
+                line = reader.next(&self.socket) => match line {
+                    Ok(Some(line)) if self.take_line(&line, &mut reader).await? => continue,
+                    Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                        return self.fail(LinkError::new("bad-line", error), None).await;
+                    }
+                    // Closed, `shutdown`, or a reset: what a parent that was killed leaves.
+                    _ => return Ok(()),
+                },
+                Some(event) = events_rx.recv() => Input::Event(event),
+                Some(done) = connected_rx.recv() => Input::Connected(done),
+            };
+            self.take_input(input).await?;
+        }
     }
-    sidecar.session.close().await;
-    Ok(())
-}
 
-impl Sidecar {
     async fn tell(&mut self, report: &Report) -> io::Result<()> {
         self.socket.write_all(&encode_report(report)).await
     }

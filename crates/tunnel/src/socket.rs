@@ -8,12 +8,12 @@ use std::task::{Context, Poll, ready};
 
 use quinn::udp::{RecvMeta, Transmit};
 use quinn::{AsyncUdpSocket, UdpPoller};
-use tokio::io::ReadBuf;
 use tokio::sync::Notify;
 
 use crate::batch::{Batch, Put};
-use crate::link::lock;
-use crate::path::{Path, relay_address};
+use crate::lock::lock;
+use crate::path::Path;
+use crate::relay::{poll_relay, relay_address, send_by_relay};
 
 /// Batches of nothing but garbage before other work gets a turn.
 const GARBAGE_BATCHES: usize = 8;
@@ -94,10 +94,8 @@ impl PathSocket {
                     buf.copy_within(from..to, kept);
                 }
                 kept += to - from;
-            } else {
-                if let Some(answer) = self.path.read_aside(&buf[from..to], meta.addr) {
-                    self.send_aside(&answer, meta.addr);
-                }
+            } else if let Some(answer) = self.path.read_aside(&buf[from..to], meta.addr) {
+                self.send_aside(&answer, meta.addr);
             }
             from = to;
         }
@@ -127,65 +125,6 @@ impl PathSocket {
         cx.waker().wake_by_ref();
         Poll::Pending
     }
-
-    fn poll_relay(
-        &self,
-        cx: &mut Context,
-        bufs: &mut [IoSliceMut<'_>],
-        metas: &mut [RecvMeta],
-    ) -> Poll<usize> {
-        self.path.wait_relay(cx.waker());
-        let Some(relay) = self.path.relay() else {
-            return Poll::Pending;
-        };
-        let source = self.path.peer().unwrap_or(self.relay_address);
-        let mut count = 0;
-        for (buf, meta) in bufs.iter_mut().zip(metas.iter_mut()) {
-            let mut read = ReadBuf::new(buf);
-            match relay.poll_recv(cx, &mut read) {
-                Poll::Ready(Ok(())) if !read.filled().is_empty() => {
-                    let len = read.filled().len();
-                    let len = if self.path.is_welcome(&buf[..len]) {
-                        len
-                    } else {
-                        0
-                    };
-                    *meta = RecvMeta {
-                        addr: source,
-                        len,
-                        stride: len.max(1),
-                        ecn: None,
-                        dst_ip: None,
-                    };
-                    count += 1;
-                }
-                Poll::Ready(_) => {
-                    self.path.set_relay(None); // its other end is gone
-                    break;
-                }
-                Poll::Pending => break,
-            }
-        }
-        if count == 0 {
-            Poll::Pending
-        } else {
-            Poll::Ready(count)
-        }
-    }
-
-    fn send_by_relay(&self, transmit: &Transmit) {
-        let Some(relay) = self.path.relay() else {
-            return;
-        };
-        let size = transmit
-            .segment_size
-            .unwrap_or(transmit.contents.len())
-            .max(1);
-        for packet in transmit.contents.chunks(size) {
-            // A full relay drops packets as a full router does; congestion control sees to it.
-            let _ = relay.try_send(packet);
-        }
-    }
 }
 
 impl AsyncUdpSocket for PathSocket {
@@ -196,7 +135,7 @@ impl AsyncUdpSocket for PathSocket {
     fn try_send(&self, transmit: &Transmit) -> io::Result<()> {
         let by_relay = transmit.destination == self.relay_address || self.path.sends_by_relay();
         if by_relay {
-            self.send_by_relay(transmit);
+            send_by_relay(&self.path, transmit);
             return Ok(());
         }
         let batch = &mut *lock(&self.batch);
@@ -226,7 +165,10 @@ impl AsyncUdpSocket for PathSocket {
     ) -> Poll<io::Result<usize>> {
         let polled = match self.poll_udp(cx, bufs, meta) {
             Poll::Ready(count) => Poll::Ready(count),
-            Poll::Pending => self.poll_relay(cx, bufs, meta),
+            Poll::Pending => {
+                let source = self.path.peer().unwrap_or(self.relay_address);
+                poll_relay(&self.path, source, cx, bufs, meta)
+            }
         };
         polled.map(|count| {
             self.path.note_heard();

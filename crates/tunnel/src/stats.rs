@@ -2,7 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
+
+use crate::lock::lock;
+
+/// Services that are counted; past it one without flows is forgotten for a new one. A `stats` line of
+/// all of them stays below the limit of a line.
+const MAX_SERVICES: usize = 4096;
 
 /// What one service carried, as the host sees it: up is from the host to the target.
 #[derive(Debug, Default)]
@@ -48,6 +54,10 @@ impl ServiceStats {
         self.refused.fetch_add(1, Relaxed);
     }
 
+    fn is_idle(&self) -> bool {
+        self.open.load(Relaxed) == 0
+    }
+
     fn read(&self) -> ServiceReading {
         ServiceReading {
             up: self.up.load(Relaxed),
@@ -77,17 +87,22 @@ pub struct Stats {
 impl Stats {
     /// The counters of one service, made when first asked for.
     pub fn service(&self, key: &str) -> Arc<ServiceStats> {
-        let mut services = self.services.lock().unwrap_or_else(PoisonError::into_inner);
-        match services.get(key) {
-            Some(stats) => stats.clone(),
-            None => services.entry(key.to_owned()).or_default().clone(),
+        let mut services = lock(&self.services);
+        if let Some(stats) = services.get(key) {
+            return stats.clone();
         }
+        if services.len() >= MAX_SERVICES {
+            let idle = services.iter().find(|(_, stats)| stats.is_idle());
+            if let Some(idle) = idle.map(|(key, _)| key.clone()) {
+                services.remove(&idle);
+            }
+        }
+        services.entry(key.to_owned()).or_default().clone()
     }
 
     /// Read all counters.
     pub fn read(&self) -> BTreeMap<String, ServiceReading> {
-        let services = self.services.lock().unwrap_or_else(PoisonError::into_inner);
-        services
+        lock(&self.services)
             .iter()
             .map(|(key, stats)| (key.clone(), stats.read()))
             .collect()
@@ -117,5 +132,19 @@ mod tests {
         );
         drop(flow);
         assert_eq!(stats.read()["tcp/127.0.0.1:80"].open, 0);
+    }
+
+    #[test]
+    fn services_that_come_and_go_are_counted_in_bounds() {
+        let stats = Stats::default();
+        let open = stats.service("tcp/127.0.0.1:0").open_flow();
+        for number in 1..=MAX_SERVICES {
+            stats.service(&format!("tcp/127.0.0.1:{number}"));
+        }
+        let read = stats.read();
+        assert_eq!(read.len(), MAX_SERVICES);
+        assert_eq!(read["tcp/127.0.0.1:0"].open, 1);
+        assert!(read.contains_key(&format!("tcp/127.0.0.1:{MAX_SERVICES}")));
+        drop(open);
     }
 }

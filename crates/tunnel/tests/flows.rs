@@ -9,7 +9,7 @@ use std::time::Duration;
 use common::{pair, pattern};
 use socket2::SockRef;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
 const LIMIT: Duration = Duration::from_secs(20);
@@ -90,6 +90,38 @@ async fn an_end_without_a_byte_is_an_end() {
             .unwrap(),
         0
     );
+}
+
+/// The sidecars are done with the flow while the kernel still has bytes of it.
+#[tokio::test]
+async fn an_orderly_end_brings_what_the_kernel_still_holds() {
+    let pair = pair(1, 0.0).await;
+    let (service, local) = pair.serve().await;
+    let sent = pattern(200_000);
+    let expected = sent.clone();
+    tokio::spawn(async move {
+        let (mut tcp, _) = service.accept().await.unwrap();
+        assert_eq!(tcp.read(&mut [0]).await.unwrap(), 0);
+        tcp.write_all(&sent).await.unwrap();
+    });
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    let mut tcp = socket.connect(local).await.unwrap();
+    tcp.shutdown().await.unwrap();
+    let done = async {
+        let stats = &pair.host.link.stats;
+        while !stats
+            .read()
+            .values()
+            .any(|one| one.total == 1 && one.open == 0)
+        {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(LIMIT, done).await.unwrap();
+    let mut got = Vec::new();
+    tcp.read_to_end(&mut got).await.unwrap();
+    assert!(got == expected);
 }
 
 #[tokio::test]

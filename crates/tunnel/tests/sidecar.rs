@@ -1,116 +1,22 @@
 //! Two sidecars, driven over their control sockets, on loopback.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::io::IoSlice;
-use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::net::UnixStream as StdUnixStream;
+mod common;
 
-use port_linker_tunnel::sidecar::run_sidecar;
-use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
-use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use std::net::Shutdown;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixDatagram;
+
+use common::control::{Control, carry, connected};
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
-use tokio::task::JoinHandle;
-
-struct Control {
-    writer: StdUnixStream,
-    reader: BufReader<UnixStream>,
-    served: JoinHandle<std::io::Result<()>>,
-}
-
-impl Control {
-    async fn start() -> Self {
-        let (ours, theirs) = StdUnixStream::pair().unwrap();
-        ours.set_nonblocking(true).unwrap();
-        theirs.set_nonblocking(true).unwrap();
-        let served = tokio::spawn(run_sidecar(UnixStream::from_std(theirs).unwrap()));
-        let writer = ours.try_clone().unwrap();
-        let reader = BufReader::new(UnixStream::from_std(ours).unwrap());
-        let mut control = Self {
-            writer,
-            reader,
-            served,
-        };
-        assert_eq!(control.wait("ready").await["v"], 1);
-        control
-    }
-
-    async fn greeted() -> Self {
-        let mut control = Self::start().await;
-        control.say(&json!({"cmd": "hello", "v": 1}), None);
-        control
-    }
-
-    fn say(&mut self, command: &Value, descriptor: Option<&OwnedFd>) {
-        let line = format!("{command}\n");
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-        let mut ancillary = SendAncillaryBuffer::new(&mut space);
-        let list: Vec<_> = descriptor.iter().map(|fd| fd.as_fd()).collect();
-        if !list.is_empty() {
-            assert!(ancillary.push(SendAncillaryMessage::ScmRights(&list)));
-        }
-        let bytes = [IoSlice::new(line.as_bytes())];
-        sendmsg(&self.writer, &bytes, &mut ancillary, SendFlags::empty()).unwrap();
-    }
-
-    async fn wait(&mut self, event: &str) -> Value {
-        loop {
-            let mut line = String::new();
-            assert!(
-                self.reader.read_line(&mut line).await.unwrap() > 0,
-                "no {event}"
-            );
-            let value: Value = serde_json::from_str(&line).unwrap();
-            if value["event"] == event {
-                return value;
-            }
-        }
-    }
-}
-
-async fn connected() -> (Control, Control) {
-    let (mut host, mut target) = (Control::greeted().await, Control::greeted().await);
-    host.say(&json!({"cmd": "start", "role": "host"}), None);
-    target.say(
-        &json!({"cmd": "start", "role": "target", "bind": "127.0.0.1"}),
-        None,
-    );
-    let (h, t) = (host.wait("listening").await, target.wait("listening").await);
-    let (secret, id) = ("0f".repeat(32), "1e".repeat(16));
-    let peer = |of: &Value, addresses: Vec<String>| {
-        json!({"cmd": "peer", "fingerprint": of["fingerprint"], "secret": secret,
-               "connection_id": id, "addresses": addresses})
-    };
-    target.say(&peer(&h, vec![]), None);
-    host.say(&peer(&t, vec![format!("127.0.0.1:{}", t["port"])]), None);
-    host.wait("connected").await;
-    target.wait("connected").await;
-    (host, target)
-}
 
 #[tokio::test]
 async fn a_binding_is_carried_and_counted_and_released() {
     let (mut host, mut target) = connected().await;
     let service = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = service.local_addr().unwrap();
-    let key = format!("tcp/{address}");
-    target.say(
-        &json!({"cmd": "services", "table": {&key: [address.to_string()]}}),
-        None,
-    );
-    let binding = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let local = binding.local_addr().unwrap();
-    let descriptor = OwnedFd::from(binding);
-    host.say(
-        &json!({"cmd": "adopt", "binding": 5, "service": key, "fds": 1}),
-        Some(&descriptor),
-    );
-    assert_eq!(host.wait("adopted").await["binding"], 5);
-    // The table went to the other process: ask it something, so that it has it for certain.
-    target.say(&json!({"cmd": "stats"}), None);
-    target.wait("stats").await;
-
+    let (key, local) = carry(&mut host, &mut target, &service).await;
     let mut tcp = TcpStream::connect(local).await.unwrap();
     tcp.write_all(b"hello").await.unwrap();
     let (mut served, _) = service.accept().await.unwrap();
@@ -139,7 +45,7 @@ async fn a_binding_is_carried_and_counted_and_released() {
 
     host.say(&json!({"cmd": "shutdown"}), None);
     assert_eq!(target.wait("closed").await["reason"], "peer-shutdown");
-    host.served.await.unwrap().unwrap();
+    host.served().await.unwrap();
 }
 
 #[tokio::test]
@@ -174,9 +80,7 @@ async fn mistakes_are_answered_and_do_not_end_the_sidecar() {
 
 #[tokio::test]
 async fn it_ends_when_its_parent_is_gone() {
-    let control = Control::greeted().await;
-    drop((control.writer, control.reader));
-    control.served.await.unwrap().unwrap();
+    Control::greeted().await.leave().await.unwrap();
 }
 
 #[tokio::test]
@@ -187,5 +91,48 @@ async fn a_line_without_end_ends_it_with_an_error() {
         let _ = writer.write_all(&vec![b' '; 2 << 20]).await;
     });
     assert_eq!(control.wait("error").await["code"], "bad-line");
-    control.served.await.unwrap().unwrap();
+    control.served().await.unwrap();
+}
+
+#[tokio::test]
+async fn open_flows_of_a_service_that_left_the_table_go_on() {
+    let (mut host, mut target) = connected().await;
+    let service = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (_, local) = carry(&mut host, &mut target, &service).await;
+    let mut open = TcpStream::connect(local).await.unwrap();
+    open.write_all(b"x").await.unwrap();
+    let (mut served, _) = service.accept().await.unwrap();
+    target.say(&json!({"cmd": "services", "table": {}}), None);
+    target.ask("stats").await;
+
+    let mut new = TcpStream::connect(local).await.unwrap();
+    assert!(new.read(&mut [0]).await.is_err());
+    let mut got = [0; 2];
+    open.write_all(b"y").await.unwrap();
+    served.read_exact(&mut got).await.unwrap();
+    assert_eq!(&got, b"xy");
+    served.write_all(b"z").await.unwrap();
+    open.read_exact(&mut got[..1]).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_peer_hears_the_end_though_python_listens_no_more() {
+    let (mut host, mut target) = connected().await;
+    host.writer.shutdown(Shutdown::Read).unwrap();
+    host.say(&json!({"cmd": "stats"}), None);
+    assert_eq!(target.wait("closed").await["reason"], "peer-shutdown");
+}
+
+#[tokio::test]
+async fn a_command_that_fails_uses_its_descriptor_up() {
+    let (mut host, mut target) = (Control::greeted().await, Control::greeted().await);
+    let (ours, _theirs) = UnixDatagram::pair().unwrap();
+    let stray = OwnedFd::from(ours);
+    host.say(&json!({"cmd": "path", "fds": 1}), Some(&stray));
+    assert_eq!(host.wait("error").await["code"], "bad-command");
+    common::control::introduce(&mut host, &mut target).await;
+    let service = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (_, local) = carry(&mut host, &mut target, &service).await;
+    let _tcp = TcpStream::connect(local).await.unwrap();
+    service.accept().await.unwrap();
 }

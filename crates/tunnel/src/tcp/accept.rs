@@ -5,17 +5,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use quinn::{RecvStream, SendStream};
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::timeout;
 
-use super::carry::{Ends, reset_socket, reset_streams, run_flow, tune};
+use super::carry::{Ends, reset_streams, run_flow, tune};
 use crate::error::{FlowEnd, LinkError};
-use crate::link::{Link, lock};
-use crate::transport::MAX_FLOWS;
+use crate::link::Link;
+use crate::lock::lock;
 use crate::wire::Preamble;
 
 /// Out of descriptors or memory: look again after this.
 const PAUSE: Duration = Duration::from_millis(50);
+
+/// A connection that finds no stream for so long is reset.
+const OPEN_LIMIT: Duration = Duration::from_secs(10);
 
 /// Of the data that go out with the preamble; most requests are shorter.
 const FIRST_BYTES: usize = 4096;
@@ -32,12 +38,13 @@ pub async fn run_accept(link: Arc<Link>, listener: TcpListener, service: String)
         Err(error) => return LinkError::new("bad-service", error),
     };
     loop {
-        if link.open_flows() >= MAX_FLOWS as usize {
+        if link.places.available_permits() == 0 {
             tokio::time::sleep(PAUSE).await; // the backlog holds them meanwhile
             continue;
         }
         match listener.accept().await {
             Ok((tcp, _)) => {
+                tune(&tcp);
                 tokio::spawn(run_connection(
                     link.clone(),
                     tcp,
@@ -61,10 +68,8 @@ fn is_passing(error: &io::Error) -> bool {
 }
 
 async fn run_connection(link: Arc<Link>, tcp: TcpStream, service: Arc<str>, preamble: Bytes) {
-    tune(&tcp);
-    let Ok((mut send, mut recv)) = link.connection.open_bi().await else {
-        reset_socket(&tcp);
-        return;
+    let Some((_place, mut send, mut recv)) = open(&link).await else {
+        return; // which resets the connection
     };
     let guard = link.enter(send.id().into(), service);
     // The preamble goes out with the first data, if the application has sent any by now.
@@ -73,10 +78,19 @@ async fn run_connection(link: Arc<Link>, tcp: TcpStream, service: Arc<str>, prea
     guard.flow.stats.add(true, first.len() as u64);
     if send.write_all_chunks(&mut [preamble, first]).await.is_err() {
         reset_streams(&mut send, &mut recv, FlowEnd::Dropped);
-        reset_socket(&tcp);
         return;
     }
     run_flow(&link, guard, Ends { tcp, send, recv }).await;
+}
+
+/// A place among the flows, and a stream.
+async fn open(link: &Link) -> Option<(OwnedSemaphorePermit, SendStream, RecvStream)> {
+    let opened = timeout(OPEN_LIMIT, async {
+        let place = link.places.clone().acquire_owned().await.ok()?;
+        let (send, recv) = link.connection.open_bi().await.ok()?;
+        Some((place, send, recv))
+    });
+    opened.await.ok().flatten()
 }
 
 /// What has come by now. Not through tokio, which does not know yet that there is any; an end or

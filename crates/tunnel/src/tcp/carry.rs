@@ -9,7 +9,8 @@ use tokio::net::TcpStream;
 
 use super::{receive, send};
 use crate::error::FlowEnd;
-use crate::link::{Flow, FlowGuard, Link};
+use crate::flow::{Flow, FlowGuard};
+use crate::link::Link;
 
 /// The two ends of a flow.
 pub struct Ends {
@@ -29,11 +30,18 @@ const SEND_BUFFER: usize = 256 * 1024;
 /// read had 0.2 of its speed alone, 2026-11.
 const RECEIVE_BUFFER: usize = 512 * 1024;
 
-/// Set what every application's socket needs.
+/// Set what every application's socket needs. From here on each close is a TCP reset, also the one
+/// that the kernel makes for a killed process: what was cut short must not look complete.
 pub fn tune(tcp: &TcpStream) {
     let _ = tcp.set_nodelay(true);
     let _ = SockRef::from(tcp).set_send_buffer_size(SEND_BUFFER);
     let _ = SockRef::from(tcp).set_recv_buffer_size(RECEIVE_BUFFER);
+    let _ = SockRef::from(tcp).set_linger(Some(Duration::ZERO));
+}
+
+/// Both ends were relayed: the kernel shall bring the rest, and the close be one.
+fn let_end(tcp: &TcpStream) {
+    let _ = SockRef::from(tcp).set_linger(None);
 }
 
 /// Carry both directions until both have ended, or one was reset: then all is.
@@ -50,27 +58,17 @@ pub async fn run_flow(link: &Arc<Link>, guard: FlowGuard, mut ends: Ends) {
         result = both => result.err(),
         end = flow.dropped() => Some(end),
     };
-    if let Some(end) = end {
-        if end.is_refusal() {
-            flow.stats.refuse();
-        }
-        reset(&mut ends, end);
+    let Some(end) = end else {
+        return let_end(&ends.tcp);
+    };
+    if end.is_refusal() {
+        flow.stats.refuse();
     }
-}
-
-/// Reset what is left of a flow, both ways and on the socket.
-fn reset(ends: &mut Ends, end: FlowEnd) {
     reset_streams(&mut ends.send, &mut ends.recv, end);
-    reset_socket(&ends.tcp);
 }
 
 /// Reset a stream both ways; harmless if it has ended.
 pub fn reset_streams(send: &mut SendStream, recv: &mut RecvStream, end: FlowEnd) {
     let _ = send.reset(end.code());
     let _ = recv.stop(end.code());
-}
-
-/// Let the close that follows be a TCP reset.
-pub fn reset_socket(tcp: &TcpStream) {
-    let _ = SockRef::from(tcp).set_linger(Some(Duration::ZERO));
 }

@@ -1,6 +1,7 @@
 //! The target's side: takes streams, dials the service they name.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,8 +37,12 @@ async fn run_stream(
         let service = timeout(PREAMBLE_LIMIT, read_service(&mut recv))
             .await
             .map_err(|_| FlowEnd::Protocol)??;
+        // A key that is not in the table is not counted: the peer could make up any number of them.
+        let addresses = services
+            .addresses(&service)
+            .ok_or(FlowEnd::UnknownService)?;
         let guard = link.enter(send.id().into(), service.as_str().into());
-        let dialled = dial(&services, &service).await;
+        let dialled = dial(addresses).await;
         if dialled.as_ref().is_err_and(|end| end.is_refusal()) {
             guard.flow.stats.refuse();
         }
@@ -73,8 +78,7 @@ pub async fn read_preamble(recv: &mut RecvStream) -> Result<Preamble, FlowEnd> {
 }
 
 /// Connect to the first address of a service that answers.
-async fn dial(services: &Services, service: &str) -> Result<TcpStream, FlowEnd> {
-    let addresses = services.addresses(service).ok_or(FlowEnd::UnknownService)?;
+async fn dial(addresses: Vec<SocketAddr>) -> Result<TcpStream, FlowEnd> {
     let mut end = FlowEnd::Refused;
     for address in addresses {
         match timeout(DIAL_LIMIT, TcpStream::connect(address)).await {

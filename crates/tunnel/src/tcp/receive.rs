@@ -9,7 +9,8 @@ use socket2::SockRef;
 use tokio::net::TcpStream;
 
 use crate::error::FlowEnd;
-use crate::link::{Flow, Link};
+use crate::flow::Flow;
+use crate::link::Link;
 
 /// Chunks (packets' payloads) written with one system call: about 90 KB.
 const CHUNKS: usize = 64;

@@ -10,7 +10,8 @@ use tokio::io::Interest;
 use tokio::net::TcpStream;
 
 use crate::error::FlowEnd;
-use crate::link::{Flow, lock};
+use crate::flow::Flow;
+use crate::lock::lock;
 
 /// Read at most this much at a time. 2026-11: 256 KiB against 64 KiB is 10 % on a path without delay.
 const READ_BYTES: usize = 256 * 1024;

@@ -27,13 +27,20 @@ pub fn send(link: &Arc<Link>, association: u32, number: u16, payload: &[u8]) {
             }
         }
         None => {
-            let payload = Bytes::copy_from_slice(payload);
-            tokio::spawn(send_large(link.clone(), association, payload));
+            // Without a place it is lost: a fast sender must not fill our memory.
+            if let Ok(place) = link.large_datagrams.clone().try_acquire_owned() {
+                let payload = Bytes::copy_from_slice(payload);
+                let link = link.clone();
+                tokio::spawn(async move {
+                    send_large(&link, association, payload).await;
+                    drop(place);
+                });
+            }
         }
     }
 }
 
-async fn send_large(link: Arc<Link>, association: u32, payload: Bytes) {
+async fn send_large(link: &Link, association: u32, payload: Bytes) {
     let Ok(preamble) = (Preamble::Datagram { id: association }).encode() else {
         return;
     };

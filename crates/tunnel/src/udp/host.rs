@@ -11,7 +11,8 @@ use tokio::net::UdpSocket;
 use super::table::Table;
 use super::{Arrival, Deliver, carrier, read_burst};
 use crate::datagram::Reassembly;
-use crate::link::{Link, lock};
+use crate::link::Link;
+use crate::lock::lock;
 use crate::stats::{OpenFlow, ServiceStats};
 use crate::wire::Message;
 
@@ -62,14 +63,21 @@ impl HostUdp {
         loop {
             // An error belongs to one datagram (an ICMP message): the next call has the next one.
             let _ = read_burst(&binding.socket, |payload, client| {
-                let (id, number) = self.find_or_open(&binding, client, payload.len());
-                carrier::send(&self.link, id, number, payload);
+                if let Some((id, number)) = self.find_or_open(&binding, client, payload.len()) {
+                    carrier::send(&self.link, id, number, payload);
+                }
             })
             .await;
         }
     }
 
-    fn find_or_open(&self, binding: &UdpBinding, client: SocketAddr, bytes: usize) -> (u32, u16) {
+    /// Association and number of a datagram; None if it is lost, for there is no opening one now.
+    fn find_or_open(
+        &self,
+        binding: &UdpBinding,
+        client: SocketAddr,
+        bytes: usize,
+    ) -> Option<(u32, u16)> {
         let now = Instant::now();
         let state = &mut *lock(&self.state);
         if let Some(id) = state.ids.get(&(binding.id, client))
@@ -77,7 +85,10 @@ impl HostUdp {
         {
             association.number = association.number.wrapping_add(1);
             association.stats.add(true, bytes as u64);
-            return (*id, association.number);
+            return Some((*id, association.number));
+        }
+        if !self.link.has_room_to_open() {
+            return None;
         }
         let id = state.next_id;
         state.next_id = state.next_id.wrapping_add(1);
@@ -100,7 +111,7 @@ impl HostUdp {
             id,
             service: binding.service.clone(),
         });
-        (id, 0)
+        Some((id, 0))
     }
 
     fn forget(&self, ids: &mut HashMap<(u64, SocketAddr), u32>, id: u32, left: &Association) {

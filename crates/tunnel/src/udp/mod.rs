@@ -13,6 +13,7 @@ use bytes::Bytes;
 use tokio::net::UdpSocket;
 
 pub use carrier::run_receive;
+pub use table::MAX_ASSOCIATIONS;
 
 /// Datagrams taken off one socket before others get a turn.
 const BURST: usize = 64;

@@ -12,7 +12,8 @@ use tokio::task::AbortHandle;
 use super::table::Table;
 use super::{Arrival, Deliver, carrier, read_burst, tune};
 use crate::datagram::Reassembly;
-use crate::link::{Link, lock};
+use crate::link::Link;
+use crate::lock::lock;
 use crate::services::Services;
 use crate::stats::{OpenFlow, ServiceStats};
 use crate::wire::Message;
@@ -62,12 +63,13 @@ impl TargetUdp {
     /// The host opened an association.
     pub fn open(self: &Arc<Self>, id: u32, service: String) {
         let now = Instant::now();
+        // A key that is not in the table is not counted: the peer could make up any number of them.
+        let Some(addresses) = self.services.addresses(&service) else {
+            self.link.say(Message::CloseAssociation { id });
+            return;
+        };
         let stats = self.link.stats.service(&service);
-        let Some(socket) = self
-            .services
-            .addresses(&service)
-            .and_then(|to| connect(&to))
-        else {
+        let Some(socket) = connect(&addresses) else {
             stats.refuse();
             self.link.say(Message::CloseAssociation { id });
             return;
@@ -104,7 +106,7 @@ impl TargetUdp {
         self.end_where(now, |_| false);
     }
 
-    /// End the associations of services that are not in the table any more.
+    /// End the associations of one service, or all of them.
     pub fn drop_service(&self, service: Option<&str>) {
         self.end_where(Instant::now(), |one| {
             service.is_none_or(|key| one.service == key)

@@ -1,6 +1,7 @@
 //! A pair of endpoints over a network in memory.
 #![allow(dead_code)] // each test file uses a part
 
+pub mod control;
 pub mod network;
 
 use std::collections::HashMap;
