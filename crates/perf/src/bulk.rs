@@ -180,3 +180,80 @@ where
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::duplex;
+
+    #[tokio::test(start_paused = true)]
+    async fn bytes_are_counted_in_their_tenth_and_the_first_seconds_apart() {
+        let report = Report::new(2, 1);
+        report.add(1_000_000);
+        tokio::time::advance(Duration::from_millis(1500)).await;
+        report.add(250_000);
+        tokio::time::advance(Duration::from_secs(5)).await;
+        report.add(9); // after the end
+        assert_eq!(report.show(), "first 8.0 after 2.0 Mbit/s [8 2]");
+    }
+
+    #[test]
+    fn a_skip_beyond_the_end_leaves_nothing() {
+        assert_eq!(Report::new(1, 5).show(), "first 0.0 after 0.0 Mbit/s [0]");
+    }
+
+    #[test]
+    fn quantiles_need_no_order_and_no_number() {
+        let times = (1..=101).rev().map(Duration::from_millis).collect();
+        let words = "n 101 p50 51.0 p90 91.0 p99 100.0 max 101.0 ms";
+        assert_eq!(quantiles(times), words);
+        assert!(quantiles(vec![]).starts_with("n 0 p50 0.0"));
+    }
+
+    /// What the server answers to these bytes, and how it ends.
+    async fn answer(bytes: &[u8]) -> (Vec<u8>, Result<(), AnyError>) {
+        let (mut ours, theirs) = duplex(1 << 20);
+        let (r, w) = tokio::io::split(theirs);
+        ours.write_all(bytes).await.unwrap();
+        ours.shutdown().await.unwrap();
+        let served = serve(r, w, |_, _, _| ()).await;
+        let mut got = Vec::new();
+        ours.read_to_end(&mut got).await.unwrap();
+        (got, served)
+    }
+
+    #[tokio::test]
+    async fn a_ping_comes_back() {
+        let (got, served) = answer(b"ping\nabc").await;
+        assert_eq!(got, b"abc");
+        served.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_is_no_order_is_refused() {
+        let long = vec![b'x'; 200];
+        for bytes in [
+            &b"dance\n"[..],
+            b"\n",
+            b"down soon\n",
+            b"up",
+            b"\xff\n",
+            &long,
+        ] {
+            assert!(answer(bytes).await.1.is_err(), "{bytes:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_upload_is_counted_by_the_one_who_gets_it() {
+        let order = Order {
+            up: true,
+            seconds: 1,
+            cc: "reno".into(),
+        };
+        assert_eq!(order.line(), "up 1 reno\n");
+        let (got, served) =
+            answer(format!("{}{}", order.line(), "x".repeat(1000)).as_bytes()).await;
+        assert!(got.len() % 8 == 0 && served.is_ok());
+    }
+}

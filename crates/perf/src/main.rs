@@ -9,63 +9,18 @@
 //!   --seconds N (8)  --skip N (3)  --connections N (1)  --streams N (1)
 //! ```
 
+mod args;
 mod bulk;
 mod quic;
 mod tcp;
 
+use args::{Args, parse};
 use bulk::{Order, Report};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 pub const PORT: u16 = 7000;
 pub type AnyError = Box<dyn std::error::Error + Send + Sync>;
-
-#[derive(Clone, Debug)]
-pub struct Args {
-    pub verb: String,
-    pub to: Option<IpAddr>,
-    pub cc: String,
-    pub tcp: Option<String>,
-    pub way: String,
-    pub seconds: u64,
-    pub skip: u64,
-    pub connections: usize,
-    pub streams: usize,
-}
-
-fn parse(words: impl Iterator<Item = String>) -> Result<Args, AnyError> {
-    let mut words = words.peekable();
-    let mut args = Args {
-        verb: words.next().ok_or("serve, up, down or mix?")?,
-        to: None,
-        cc: "steady".into(),
-        tcp: None,
-        way: "up".into(),
-        seconds: 8,
-        skip: 3,
-        connections: 1,
-        streams: 1,
-    };
-    if words.peek().is_some_and(|word| !word.starts_with("--")) {
-        args.to = words.next().map(|ip| ip.parse()).transpose()?;
-    }
-    while let Some(word) = words.next() {
-        let value = words
-            .next()
-            .ok_or_else(|| format!("{word} wants a value"))?;
-        match word.as_str() {
-            "--cc" => args.cc = value,
-            "--tcp" => args.tcp = Some(value),
-            "--way" => args.way = value,
-            "--seconds" => args.seconds = value.parse()?,
-            "--skip" => args.skip = value.parse()?,
-            "--connections" => args.connections = value.parse()?,
-            "--streams" => args.streams = value.parse()?,
-            _ => return Err(format!("no such option: {word}").into()),
-        }
-    }
-    Ok(args)
-}
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), AnyError> {

@@ -1,14 +1,12 @@
 //! Much data: as fast as it goes, checked, or not read at all.
 
-use crate::{AnyError, Words, list};
+use crate::AnyError;
+use crate::figures::{BLOCK, count_wrong, list, pattern};
+use crate::words::Words;
 use std::io::{Read, Write};
 use std::net::{Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-
-/// What is sent repeats every 251 bytes, so that a piece that is lost or doubled shows.
-const PATTERN: usize = 251;
-const BLOCK: usize = PATTERN * 1024;
 
 /// A count that waits for data looks at the clock so often.
 const GLANCE: Duration = Duration::from_millis(50);
@@ -23,10 +21,6 @@ pub struct Window {
     skip: Duration,
     /// The kernel's congestion control; its default otherwise.
     control: Option<&'static str>,
-}
-
-fn pattern() -> Vec<u8> {
-    (0..BLOCK).map(|i| (i % PATTERN) as u8).collect()
 }
 
 /// Serves each connection on a thread.
@@ -115,7 +109,10 @@ pub fn pull(to: SocketAddr, window: Window) -> Result<[u64; 2], AnyError> {
 pub fn run(mut words: Words, flow: Flow) -> Result<(), AnyError> {
     let to = words.address()?;
     let flows: usize = words.take()?;
-    let [length, skip] = [words.take()?, words.take()?].map(Duration::from_secs_f64);
+    let [length, skip] = [words.seconds()?, words.seconds()?];
+    if skip >= length {
+        return Err("nothing is left after the skip".into());
+    }
     let control = match words.take::<String>().as_deref() {
         Ok("cubic") => Some("cubic"),
         Ok("bbr") => Some("bbr"),
@@ -149,9 +146,9 @@ pub fn run(mut words: Words, flow: Flow) -> Result<(), AnyError> {
 /// Downloads, checks each byte, and prints when there was progress (seconds of the Unix time).
 pub fn watch(mut words: Words) -> Result<(), AnyError> {
     let mut tcp = TcpStream::connect(words.address()?)?;
-    let length = Duration::from_secs_f64(words.take()?);
+    let length = words.seconds()?;
     tcp.set_read_timeout(Some(GLANCE))?;
-    let (mut buffer, block) = (vec![0; BLOCK], pattern());
+    let mut buffer = vec![0; BLOCK];
     let (mut total, mut wrong, mut times) = (0usize, 0usize, Vec::new());
     let begin = Instant::now();
     while begin.elapsed() < length {
@@ -161,12 +158,7 @@ pub fn watch(mut words: Words) -> Result<(), AnyError> {
             Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => continue,
             Err(error) => return Err(error.into()),
         };
-        let expected = block.iter().cycle().skip(total % PATTERN);
-        wrong += buffer[..n]
-            .iter()
-            .zip(expected)
-            .filter(|(a, b)| a != b)
-            .count();
+        wrong += count_wrong(total, &buffer[..n]);
         total += n;
         let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs_f64();
         if times.last().is_none_or(|last| now - last >= 0.002) {

@@ -14,35 +14,17 @@
 //! ```
 
 mod bulk;
+mod figures;
 mod short;
 mod udp;
+mod words;
 
-use std::net::SocketAddr;
-use std::str::FromStr;
+use words::Words;
 
 pub type AnyError = Box<dyn std::error::Error + Send + Sync>;
 
-/// The words of the command line, taken one after the other.
-pub struct Words(std::env::Args);
-
-impl Words {
-    /// The next word, read as what the caller wants.
-    pub fn take<T: FromStr>(&mut self) -> Result<T, AnyError>
-    where
-        T::Err: std::error::Error + Send + Sync + 'static,
-    {
-        Ok(self.0.next().ok_or("too few words")?.parse()?)
-    }
-
-    /// An address and a port.
-    pub fn address(&mut self) -> Result<SocketAddr, AnyError> {
-        Ok(SocketAddr::new(self.take()?, self.take()?))
-    }
-}
-
 fn main() -> Result<(), AnyError> {
-    let mut words = Words(std::env::args());
-    let _program: String = words.take()?;
+    let mut words = Words::new(std::env::args().skip(1));
     let verb: String = words.take()?;
     match verb.as_str() {
         "sink" => bulk::serve(words.take()?, bulk::sink),
@@ -65,10 +47,4 @@ fn main() -> Result<(), AnyError> {
         "talk" => short::talk(words),
         _ => Err(format!("no such verb: {verb}").into()),
     }
-}
-
-/// Numbers as a JSON list.
-pub fn list(numbers: &[f64]) -> String {
-    let words: Vec<String> = numbers.iter().map(|x| format!("{x:.7}")).collect();
-    format!("[{}]", words.join(","))
 }

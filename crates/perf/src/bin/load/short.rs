@@ -1,6 +1,8 @@
 //! Little data: connections of one byte, and the round trip of a byte.
 
-use crate::{AnyError, Words, list};
+use crate::AnyError;
+use crate::figures::list;
+use crate::words::Words;
 use std::net::{Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -115,7 +117,7 @@ pub fn short(mut words: Words) -> Result<(), AnyError> {
 /// The round trips of a byte on one connection.
 pub fn talk(mut words: Words) -> Result<(), AnyError> {
     let to = words.address()?;
-    let length = Duration::from_secs_f64(words.take()?);
+    let length = words.seconds()?;
     let took = block_on(async {
         let mut tcp = TcpStream::connect(to).await?;
         tcp.set_nodelay(true)?;

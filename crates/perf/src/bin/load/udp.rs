@@ -1,6 +1,8 @@
 //! Datagrams: an echo at a steady rate, and noise.
 
-use crate::{AnyError, Words};
+use crate::AnyError;
+use crate::figures::quantile_ms;
+use crate::words::Words;
 use std::net::{Ipv6Addr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
@@ -50,8 +52,8 @@ fn pace(per_s: f64, length: Duration, mut send: impl FnMut(u64)) -> u64 {
 pub fn run(mut words: Words) -> Result<(), AnyError> {
     let socket = bound(words.address()?)?;
     let per_s: f64 = words.take()?;
-    let length = Duration::from_secs_f64(words.take()?);
-    let size: usize = words.take()?;
+    let length = words.seconds()?;
+    let size: usize = words.take::<usize>()?.max(8); // the time is in it
     socket.set_read_timeout(Some(GRACE))?;
     let (reader, epoch) = (socket.try_clone()?, Instant::now());
     let reading = std::thread::spawn(move || {
@@ -60,29 +62,24 @@ pub fn run(mut words: Words) -> Result<(), AnyError> {
             let mut sent = [0; 8];
             if n == size {
                 sent.copy_from_slice(&buffer[..8]);
-                took.push(epoch.elapsed().as_nanos() as u64 - u64::from_le_bytes(sent));
+                let nanos = epoch.elapsed().as_nanos() as u64;
+                took.push(nanos.saturating_sub(u64::from_le_bytes(sent)));
             }
         }
         took
     });
-    let mut packet = vec![7; size.max(8)];
+    let mut packet = vec![7; size];
     let sent = pace(per_s, length, |_| {
         packet[..8].copy_from_slice(&(epoch.elapsed().as_nanos() as u64).to_le_bytes());
         let _ = socket.send(&packet);
     });
     let mut took = reading.join().map_err(|_| "the reader broke off")?;
     took.sort_unstable();
-    let at = |share: f64| {
-        let last = took.len().saturating_sub(1);
-        let index = ((took.len() as f64 * share) as usize).min(last);
-        took.get(index)
-            .map_or(f64::NAN, |&nanos| nanos as f64 / 1e6)
-    };
     println!(
         r#"{{"sent":{sent},"received":{},"p50":{:.3},"p99":{:.3}}}"#,
         took.len(),
-        at(0.5),
-        at(0.99)
+        quantile_ms(&took, 0.5),
+        quantile_ms(&took, 0.99)
     );
     Ok(())
 }
@@ -91,7 +88,7 @@ pub fn run(mut words: Words) -> Result<(), AnyError> {
 pub fn garbage(mut words: Words) -> Result<(), AnyError> {
     let socket = bound(words.address()?)?;
     let per_s: f64 = words.take()?;
-    let length = Duration::from_secs_f64(words.take()?);
+    let length = words.seconds()?;
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let mut packet = [0; 1200];
     let sent = pace(per_s, length, |number| {
