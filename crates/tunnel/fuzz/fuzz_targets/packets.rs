@@ -1,13 +1,7 @@
-//! Any UDP payload passes the gate only by an id that it knows, and is no probe without the key.
+//! UDP payloads at the gate. See `properties.rs`.
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
-use port_linker_tunnel::control::parse_command;
-use port_linker_tunnel::gate::Gate;
-use port_linker_tunnel::probe::Prober;
+#[allow(dead_code)] // each target runs one
+mod properties;
 
-fuzz_target!(|bytes: &[u8]| {
-    assert!(!Gate::default().is_open_for(bytes));
-    assert_eq!(Prober::new(&[1; 32]).read(bytes), None);
-    let _ = parse_command(bytes);
-});
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| properties::packets(bytes));
