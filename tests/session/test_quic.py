@@ -123,6 +123,20 @@ async def test_a_new_agent_gets_a_new_sidecar(stage: QuicStage) -> None:
         await old.close()
 
 
+async def test_an_attempt_that_a_dead_agent_swallowed_is_made_anew(stage: QuicStage) -> None:
+    async with stage:
+        asked = asyncio.Event()
+        stage.agent.on_control = lambda _message: asked.set()  # type: ignore[method-assign]
+        stage.session.start()
+        async with asyncio.timeout(WAIT_S):
+            await asked.wait()
+        stage.cut()
+        stage.agent = FakeAgent("agent-2")
+        stage.new_agent()
+        await stage.connect(stage.agent)
+        await stage.until("up")
+
+
 async def test_where_nothing_answers_stdio_goes_on(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

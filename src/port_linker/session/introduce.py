@@ -17,6 +17,7 @@ from port_linker.link.mux_link import MuxLink
 from port_linker.link.relay import Relay
 from port_linker.link.sidecar import Sidecar
 from port_linker.protocol import quic
+from port_linker.tasks import start_task, stop_task
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +60,20 @@ class QuicAttempt:
         self.sidecar = Sidecar([tunnel.path], self._take, self._on_end)
 
     async def connect(self, ssh_addresses: asyncio.Task[tuple[str, ...]]) -> None:
-        """Bring it up. Raises SidecarFailed with the reason if it does not come about."""
+        """Bring it up. Raises PortLinkerError with the reason if it does not come about.
+
+        An end that is told meanwhile (a new agent, a sidecar that died) is its end at once.
+        """
+        connecting = start_task(self._connect(ssh_addresses), "quic introduction")
+        try:
+            await asyncio.wait([connecting, self.ended], return_when=asyncio.FIRST_COMPLETED)
+            if self.ended.done():
+                raise self.ended.result()
+            connecting.result()
+        finally:
+            await stop_task(connecting)
+
+    async def _connect(self, ssh_addresses: asyncio.Task[tuple[str, ...]]) -> None:
         sidecar = self.sidecar
         await sidecar.greet()
         listening = await sidecar.ask(control.Start(control.ROLE_HOST), reports.Listening)

@@ -89,6 +89,7 @@ class QuicSession:
             self._is_hopeless = False
             self._retry.reset()
             self._end_attempt("the agent is a new one")
+            self._hurry.set()
         if not self._is_hopeless:
             self._go.set()
         self._set_path()
