@@ -42,7 +42,10 @@ impl ControlStream {
                 _ => Err(trouble("no welcome")),
             }
         };
-        let stream = timeout(INTRODUCTION_LIMIT, talk).await.map_err(trouble)??;
+        let done = timeout(INTRODUCTION_LIMIT, talk).await.map_err(trouble)?;
+        // A target that refuses our certificate says so after our side of the handshake is over:
+        // the stream only knows that the connection is lost.
+        let stream = done.map_err(|error| connection.close_reason().map_or(error, trouble))?;
         let _ = stream.send.set_priority(PRIORITY);
         Ok(stream)
     }

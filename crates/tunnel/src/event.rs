@@ -15,7 +15,7 @@ pub enum Event {
         /// Where it came from.
         address: SocketAddr,
     },
-    /// Nothing was heard for 3 s.
+    /// Nothing was heard for 2.5 s.
     Quiet,
     /// The peer is heard again.
     Heard,

@@ -23,7 +23,7 @@ pub enum Report {
     Adopted { binding: u64 },
     /// No new connection is taken from it any more.
     Released { binding: u64 },
-    /// Nothing was heard for 3 s.
+    /// Nothing was heard for 2.5 s.
     Quiet,
     /// The peer is heard again.
     Heard,

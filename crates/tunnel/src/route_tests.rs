@@ -38,6 +38,40 @@ fn silence_moves_to_the_relay_and_two_answers_bring_it_back() {
 }
 
 #[test]
+fn silence_is_told_in_time_whatever_the_phase_of_the_ticks() {
+    let start = Instant::now();
+    for phase in 0..250 {
+        let mut route = Route::new(start);
+        route.set_relay(true);
+        let told = (0..).map(|n| phase + 250 * n).find(|ms| {
+            route
+                .tick(start, at(start, *ms))
+                .contains(&Action::TellQuiet)
+        });
+        assert!(told.unwrap() < 2800, "{told:?} of 3000 ms"); // the rest is for who moves flows
+    }
+}
+
+#[test]
+fn a_lost_heartbeat_is_no_silence() {
+    let (start, rtt) = (Instant::now(), 200);
+    let (mut route, mut heard_ms, mut due_ms, mut lost) = (Route::new(start), 0, None, 0);
+    for ms in (0..60_000).step_by(250) {
+        if due_ms.is_some_and(|due| due <= ms) {
+            heard_ms = due_ms.take().unwrap();
+        }
+        let actions = route.tick(at(start, heard_ms), at(start, ms));
+        assert!(!actions.contains(&Action::TellQuiet), "at {ms} ms");
+        if actions.contains(&Action::Beat) {
+            lost += 1;
+            // Every other beat is lost, and the peer sends none of its own.
+            due_ms = due_ms.or((lost % 2 == 0).then_some(ms + rtt));
+        }
+    }
+    assert!(lost > 20);
+}
+
+#[test]
 fn without_a_relay_the_beats_go_on() {
     let start = Instant::now();
     let mut route = Route::new(start);

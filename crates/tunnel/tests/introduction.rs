@@ -57,6 +57,7 @@ async fn a_wrong_pin_of_the_host_ends_it_too() {
         ["handshake", "introduction"].contains(&error.code),
         "{error}"
     );
+    assert!(error.detail.contains("certificate"), "{error}");
     assert!(ends.waiting.link().is_none());
 }
 

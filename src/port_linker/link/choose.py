@@ -48,7 +48,7 @@ class LinkChooser:
         self._recover(now)
 
     def quiet(self, now: float) -> None:
-        """Nothing was heard for 3 s."""
+        """Nothing was heard for 2.5 s."""
         self._worry("nothing is heard over UDP", now)
 
     def heard(self, now: float) -> None:

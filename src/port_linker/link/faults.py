@@ -10,6 +10,7 @@ CODE = "PL-LINK-QUIC"  # one place in docs/operations.md for all that keeps QUIC
 _FAILED = {
     "unreachable": "no address of the target answers over UDP",
     "handshake": "the QUIC handshake failed",
+    "introduction": "the introduction over QUIC failed",
     "wrong-secret": "the target did not accept the introduction",
     "version": "the sidecar speaks another version",
     "no-udp-port": "no UDP port of the range is free on the target",

@@ -57,7 +57,7 @@ class Released:
 
 @dataclass(frozen=True)
 class Quiet:
-    """Nothing was heard for 3 s."""
+    """Nothing was heard for 2.5 s."""
 
 
 @dataclass(frozen=True)
