@@ -7,20 +7,23 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from tests.lab import services as kinds
 from tests.lab.fixtures import Start
 from tests.lab.hosts import TwoHosts
+from tests.lab.pair import HOST4, MOVED4
 from tests.lab.payload import digest
 from tests.lab.probe import exchange, kill, read_digest, ssh_pids, the_agent
 from tests.lab.program import PortLinker
 from tests.lab.quic import (
+    count_carried,
     host_sidecars,
     start_quic,
     target_sidecars,
+    udp_port,
     wait_carried,
     wait_quic,
 )
@@ -29,6 +32,8 @@ from tests.lab.shell import wait_until
 
 pytestmark = pytest.mark.lab
 SIZE = 100_000_000
+SLEEP_S = 6.0  # longer than the lateness that counts as sleep (session/wake.py)
+TRIES = 3  # of what has a limit: the machine may be busy with something else in one of them
 
 
 @pytest.fixture
@@ -43,6 +48,16 @@ def program(lab: TwoHosts, services: Services) -> Iterator[PortLinker]:
         wait_carried(lab, port)
     yield begun
     begun.stop()
+
+
+def hold_to(measure: Callable[[], tuple[float, ...]], *limits_s: float) -> None:
+    """Fail unless one of TRIES measurements is within its limits."""
+    seen = []
+    for _ in range(TRIES):
+        seen.append(measure())
+        if all(took_s <= limit_s for took_s, limit_s in zip(seen[-1], limits_s, strict=True)):
+            return
+    raise AssertionError(f"took {seen} s, the limits are {limits_s}")
 
 
 class Download:
@@ -85,31 +100,74 @@ def test_udp_that_stops_moves_new_flows_and_saves_open_ones(
     lab: TwoHosts, program: PortLinker
 ) -> None:
     with lab.connect(7001, timeout_s=20) as open_flow:
-        assert exchange(open_flow, b"before") == b"before"
-        mark, begin = program.mark(), time.monotonic()
-        lab.pair.block_udp()
-        event = wait_quic(program, "down", mark, timeout_s=5)
-        assert "UDP" in event["reason"]
-        with lab.connect(7001) as new_flow:
-            assert exchange(new_flow, b"new") == b"new"
-        assert time.monotonic() - begin <= 4
-        assert exchange(open_flow, b"x" * 100_000) == b"x" * 100_000
-        assert time.monotonic() - begin <= 6
-        lab.pair.unblock_udp()
-        wait_quic(program, "up", mark, timeout_s=20)
-        wait_carried(lab, 7001, times=2)
-        assert exchange(open_flow, b"after") == b"after"
+
+        def stop_for_a_while() -> tuple[float, ...]:
+            times = 1 + count_carried(lab, "127.0.0.1:7001")
+            mark = program.mark()
+            assert exchange(open_flow, b"heard just now") == b"heard just now"
+            lab.pair.block_udp()
+            begin = time.monotonic()
+            with lab.connect(7001, timeout_s=20) as between:  # before anybody knows
+                event = wait_quic(program, "down", mark, timeout_s=5)
+                assert "UDP" in event["reason"]
+                with lab.connect(7001) as new_flow:
+                    assert exchange(new_flow, b"new") == b"new"
+                new_s = time.monotonic() - begin
+                assert exchange(open_flow, b"x" * 100_000) == b"x" * 100_000
+                assert exchange(between, b"x" * 100_000) == b"x" * 100_000
+                open_s = time.monotonic() - begin
+            lab.pair.unblock_udp()
+            wait_quic(program, "up", mark, timeout_s=20)
+            wait_carried(lab, 7001, times)
+            assert exchange(open_flow, b"after") == b"after"
+            return new_s, open_s
+
+        hold_to(stop_for_a_while, 3, 5)
     assert not [e for e in program.events if e.get("state") == "outage"]
 
 
 def test_a_new_address_costs_no_connection(lab: TwoHosts, program: PortLinker) -> None:
-    download = Download(lab)
+    places, download = [HOST4, MOVED4], Download(lab)
     with lab.connect(7001, timeout_s=20) as sock:
         assert exchange(sock, b"before") == b"before"
-        lab.pair.move_host()
+
+        def move() -> tuple[float, ...]:
+            lab.pair.move_host(*places)
+            places.reverse()
+            begin = time.monotonic()
+            assert exchange(sock, b"after") == b"after"
+            return (time.monotonic() - begin,)
+
+        hold_to(move, 1)
+    download.check()
+
+
+@pytest.mark.slow
+def test_after_a_sleep_the_same_flow_goes_on_at_once(lab: TwoHosts, program: PortLinker) -> None:
+    """SIGSTOP is the sleep. The NAT has forgotten us by its end and ssh with it: nothing but a new
+    socket helps."""
+
+    def sleep() -> tuple[float, ...]:
+        (sidecar,) = host_sidecars(lab)
+        asleep = [program.process.pid, sidecar, *ssh_pids(lab)]
+        kill(asleep, signal.SIGSTOP)
+        lab.pair.forget_udp(udp_port(lab.host, sidecar))
+        lab.pair.block_tcp()
+        threading.Event().wait(SLEEP_S)
         begin = time.monotonic()
+        kill(asleep, signal.SIGCONT)
         assert exchange(sock, b"after") == b"after"
-        assert time.monotonic() - begin < 3
+        took_s = time.monotonic() - begin
+        lab.pair.unblock_tcp()
+        assert host_sidecars(lab) == [sidecar]
+        return (took_s,)
+
+    download = Download(lab)
+    with lab.connect(7001, timeout_s=60) as sock:
+        assert exchange(sock, b"before") == b"before"
+        hold_to(sleep, 1)
+    with lab.connect(7001) as sock:
+        assert exchange(sock, b"new") == b"new"
     download.check()
 
 

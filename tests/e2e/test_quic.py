@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 from collections.abc import Callable
 
@@ -14,6 +13,7 @@ from tests.lab.hosts import TwoHosts
 from tests.lab.probe import exchange
 from tests.lab.quic import (
     host_sidecars,
+    patched_env,
     start_quic,
     target_sidecars,
     wait_carried,
@@ -73,8 +73,7 @@ def test_quic_or_nothing_ends_the_session(lab: TwoHosts, start: Start) -> None:
 def without_tunnel(lab: TwoHosts) -> dict[str, str]:
     """The environment of a program that has no second wheel."""
     hide = "import sys\nsys.modules['port_linker_tunnel'] = None\n"
-    folder = os.path.dirname(lab.write_host("hide/sitecustomize.py", hide))
-    return lab.env(PYTHONPATH=folder, PORT_LINKER_LINK="auto")
+    return patched_env(lab, hide, PORT_LINKER_LINK="auto")
 
 
 def test_without_the_second_wheel_everything_goes_over_stdio(

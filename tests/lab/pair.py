@@ -100,10 +100,15 @@ class Pair:
             rate = ["rate", f"{mbit_s}mbit", "burst", "64kb", "latency", f"{queue_ms}ms"]
             end.run("tc", "qdisc", "replace", "dev", DEVICE, "root", "tbf", *rate)
 
-    def move_host(self) -> None:
+    def move_host(self, old: str = HOST4, new: str = MOVED4) -> None:
         """Give the host another address in place of its first one, as roaming does."""
-        self.host.ip("addr", "del", f"{HOST4}/24", "dev", DEVICE)
-        self.host.ip("addr", "add", f"{MOVED4}/24", "dev", DEVICE)
+        self.host.ip("addr", "del", f"{old}/24", "dev", DEVICE)
+        self.host.ip("addr", "add", f"{new}/24", "dev", DEVICE)
+
+    def forget_udp(self, port: int) -> None:
+        """Let what leaves one UDP port of the host vanish: a NAT that forgot it, beyond repair."""
+        rule = f"oifname {DEVICE} udp sport {port} drop"
+        self._drop(f"labudp{port}", rule, f"iifname {DEVICE} udp dport {port} drop")
 
     def close(self) -> None:
         """Remove both namespaces and all that runs in them."""

@@ -6,15 +6,15 @@ import json
 import os
 
 from tests.lab.hosts import TwoHosts
-from tests.lab.netns import is_zombie
+from tests.lab.netns import Namespace, is_zombie
 from tests.lab.probe import command_line, target_pids
 from tests.lab.program import Event, PortLinker
 from tests.lab.shell import wait_until
 
 
-def start_quic(lab: TwoHosts, *words: str) -> PortLinker:
+def start_quic(lab: TwoHosts, *words: str, env: dict[str, str] | None = None) -> PortLinker:
     """Return a program whose QUIC link is up."""
-    program = PortLinker(lab, "target", "--link", "quic", *words)
+    program = PortLinker(lab, "target", "--link", "quic", *words, env=env)
     wait_quic(program, "up")
     return program
 
@@ -62,3 +62,17 @@ def is_sidecar(pid: int) -> bool:
     first = command_line(pid).split(" ")[0]
     name = os.path.basename(first)
     return name.startswith(("port-linker-tunnel", "tunnel-")) and not is_zombie(pid)
+
+
+def patched_env(lab: TwoHosts, code: str, **extra: str) -> dict[str, str]:
+    """Return the environment of a program that runs this Python code first."""
+    path = lab.write_host("patch/sitecustomize.py", code)
+    return lab.env(PYTHONPATH=os.path.dirname(path), **extra)
+
+
+def udp_port(namespace: Namespace, pid: int) -> int:
+    """Return the UDP port that a sidecar speaks QUIC on: the one that is bound to no loopback."""
+    lines = namespace.run("ss", "-Hlunp").splitlines()
+    rows = [line.split()[3] for line in lines if f"pid={pid}," in line]
+    (place,) = (row for row in rows if not row.startswith(("127.", "[::1]")))
+    return int(place.rpartition(":")[2])
