@@ -15,6 +15,7 @@ from tests.lab.fixtures import LabFactory, Start
 from tests.lab.hosts import TwoHosts
 from tests.lab.probe import exchange, is_refused
 from tests.lab.program import PortLinker
+from tests.lab.quic import wait_carried
 from tests.lab.services import Services
 from tests.lab.shell import wait_until
 
@@ -205,20 +206,40 @@ def test_another_users_process_is_never_killed(lab_factory: LabFactory, start: S
         held.close()
 
 
-def test_own_user_only_refuses_other_users(lab_factory: LabFactory, start: Start) -> None:
+ASK_BOTH = """
+import socket
+for kind, port in ((socket.SOCK_STREAM, 7001), (socket.SOCK_DGRAM, 7002)):
+    with socket.socket(socket.AF_INET, kind) as sock:
+        sock.settimeout(5)
+        sock.connect(("127.0.0.1", port))
+        sock.send(b"mine")
+        print(sock.recv(4).decode())
+"""
+
+
+@pytest.mark.parametrize("link", ["stdio", "quic"])
+def test_own_user_only_refuses_other_users(
+    lab_factory: LabFactory, start: Start, link: str
+) -> None:
     lab = lab_factory(host_user=True)
     with Services(lab.target) as services:
         services.tcp(kinds.echo, 7001)
-        program = start(lab, "target", "--own-user-only")
+        services.udp(7002)
+        program = start(lab, "target", "--own-user-only", "--link", link)
         program.wait_service(7001)
+        program.wait_service(7002, proto="udp")
+        for port in (7001, 7002) if link == "quic" else ():
+            wait_carried(lab, port)
         with pytest.raises(ConnectionResetError), lab.connect(7001) as sock:
             exchange(sock, b"root is somebody else")
-        code = (
-            "import socket; s = socket.create_connection(('127.0.0.1', 7001));"
-            "s.sendall(b'mine'); print(s.recv(4))"
-        )
-        process = lab.start(sys.executable, "-c", code, stdout=subprocess.PIPE)
-        assert process.communicate(timeout=10)[0] == b"b'mine'\n"
+        with lab.host.socket(kind=socket.SOCK_DGRAM) as sock:
+            sock.connect(("127.0.0.1", 7002))
+            sock.send(b"root is somebody else")
+            process = lab.start(sys.executable, "-c", ASK_BOTH, stdout=subprocess.PIPE)
+            assert process.communicate(timeout=20)[0] == b"mine\nmine\n"
+            sock.setblocking(False)
+            with pytest.raises(BlockingIOError):  # the one behind it was answered
+                sock.recv(100)
         program.stop()
 
 

@@ -22,6 +22,7 @@ MADE: list[control.Command] = [
     control.Peer(AB, CD, EF, ("192.0.2.7:60001", "[2001:db8::7]:60001"), 43200),
     control.Adopt(1, "tcp/127.0.0.1:5432"),
     control.Adopt(2, "udp/[::1]:53"),
+    control.Adopt(3, "tcp/127.0.0.1:80", own_user=True),
     control.Release(1),
     control.Services(
         {

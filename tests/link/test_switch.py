@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import pathlib
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
+from port_linker.link import control
 from port_linker.link.interface import Binding, LinkKind
 from port_linker.link.switch import SwitchLink
 from tests.fakes.quic_pair import QuicPair
@@ -100,12 +102,25 @@ async def test_a_held_service_belongs_to_stdio(both: Both) -> None:
         assert await both.carried() == (1, 1)
 
 
-async def test_a_binding_that_asks_about_its_peers_stays_on_stdio(both: Both) -> None:
+async def test_a_binding_that_asks_about_its_peers_lets_the_sidecar_ask(
+    both: Both, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[bool] = []
+    true = both.quic.here.ask
+
+    async def ask(command: control.Command, *rest: Any, **more: Any) -> Any:
+        if isinstance(command, control.Adopt):
+            asked.append(command.own_user)
+        return await true(command, *rest, **more)
+
+    monkeypatch.setattr(both.quic.here, "ask", ask)
     async with Service() as service:
         binding = both.bind(service.port, accepts=lambda _peer: True)
+        both.bind(service.port + 1)
         await use(both, LinkKind.QUIC)
         await one_flow(binding)
-        assert await both.carried() == (1, 0)
+        assert await both.carried() == (0, 1)
+    assert asked == [True, False]
 
 
 async def test_a_sidecar_that_dies_gives_everything_back(both: Both) -> None:

@@ -25,11 +25,13 @@ fn trouble(error: impl ToString) -> LinkError {
 
 impl Bindings {
     /// Take connections or datagrams from a socket, by the protocol in the service's key.
+    /// `own_user`: refuse those of other users.
     pub fn adopt(
         &mut self,
         host: &HostLink,
         binding: u64,
         service: String,
+        own_user: bool,
         descriptor: OwnedFd,
         events: EventsTx,
     ) -> Result<(), LinkError> {
@@ -40,7 +42,7 @@ impl Bindings {
                 let listener = TcpListener::from_std(listener).map_err(trouble)?;
                 let link = host.link.clone();
                 tokio::spawn(async move {
-                    let error = run_accept(link, listener, service).await;
+                    let error = run_accept(link, listener, service, own_user).await;
                     let _ = events.send(Event::Note(format!("binding {binding}: {error}")));
                 })
             }
@@ -53,6 +55,7 @@ impl Bindings {
                     id: binding,
                     service,
                     socket,
+                    own_user,
                 };
                 tokio::spawn(host.udp.clone().run_binding(binding))
             }

@@ -84,8 +84,14 @@ impl Session {
             Command::Start(start) => return self.start(&start).map(Some),
             Command::Peer(peer) => self.peer(&peer)?,
             Command::Adopt {
-                binding, service, ..
-            } => return self.adopt(binding, service, descriptor?).map(Some),
+                binding,
+                service,
+                own_user,
+                ..
+            } => {
+                let adopted = self.adopt(binding, service, own_user, descriptor?);
+                return adopted.map(Some);
+            }
             Command::Release { binding } => {
                 self.bindings.release(self.host.as_ref(), binding);
                 return Ok(Some(Report::Released { binding }));
@@ -144,14 +150,16 @@ impl Session {
         &mut self,
         binding: u64,
         service: String,
+        own_user: bool,
         descriptor: OwnedFd,
     ) -> Result<Report, LinkError> {
         let host = self
             .host
             .as_ref()
             .ok_or(LinkError::new("not-connected", "no link yet"))?;
+        let events = self.events.clone();
         self.bindings
-            .adopt(host, binding, service, descriptor, self.events.clone())?;
+            .adopt(host, binding, service, own_user, descriptor, events)?;
         Ok(Report::Adopted { binding })
     }
 

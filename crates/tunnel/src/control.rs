@@ -44,6 +44,9 @@ pub enum Command {
         binding: u64,
         service: String,
         fds: usize,
+        /// Refuse what other users of this machine send.
+        #[serde(default)]
+        own_user: bool,
     },
     /// Stop to take new ones; open flows go on. Answered by `released`.
     Release { binding: u64 },

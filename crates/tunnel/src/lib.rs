@@ -3,7 +3,7 @@
 //!
 //! Pure: `batch` `wire` `datagram` `credits` `gate` `probe` `route` `services` `outbox` `udp::table`.
 //! I/O: `socket` (under QUIC) `path` `relay` `endpoint` `tls` `host` `target` `run` `live` `link`
-//! `flow` `tcp` `udp`. Border: `control` `fdpass` `report` `bindings` `commands` `started` `sidecar`.
+//! `flow` `tcp` `udp` `peer`. Border: `control` `fdpass` `report` `bindings` `commands` `started` `sidecar`.
 
 mod batch;
 mod bindings;
@@ -25,6 +25,7 @@ mod live;
 mod lock;
 mod outbox;
 pub mod path;
+mod peer;
 mod pin;
 pub mod probe;
 mod pulse;

@@ -34,6 +34,7 @@ async fn serve_echo(pair: &Pair) -> SocketAddr {
         id: 1,
         service: key,
         socket,
+        own_user: true,
     }));
     local
 }

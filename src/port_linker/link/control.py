@@ -82,14 +82,19 @@ class Peer:
 
 @dataclass(frozen=True)
 class Adopt:
-    """Carry a binding's connections or datagrams. One descriptor. Answered by Adopted."""
+    """Carry a binding's connections or datagrams. One descriptor. Answered by Adopted.
+
+    own_user: refuse those of other users of this machine.
+    """
 
     binding: int
     service: str
+    own_user: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Return the object of the line."""
-        return {"cmd": "adopt", "binding": self.binding, "service": self.service, "fds": 1}
+        row = {"cmd": "adopt", "binding": self.binding, "service": self.service, "fds": 1}
+        return {**row, "own_user": True} if self.own_user else row
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ class Binding:
 
     sock: listening (TCP) or bound (UDP), non-blocking, on loopback.
     accepts: asked with a TCP peer's address, or each new UDP client's, before it is carried
-    (--own-user-only); False resets it.
+    (--own-user-only); False resets it. A sidecar asks the kernel the same question by itself.
     """
 
     service: ServiceId

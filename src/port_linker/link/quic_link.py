@@ -152,7 +152,7 @@ class QuicLink:
                 await sidecar.send(control.ResetFlows(service))
 
     async def _adopt(self, sidecar: Sidecar, number: int, binding: Binding) -> bool:
-        command = control.Adopt(number, binding.service.key)
+        command = control.Adopt(number, binding.service.key, binding.accepts is not None)
         for left in reversed(range(TRIES)):
             descriptor = binding.sock.fileno()
             if descriptor < 0:

@@ -128,7 +128,6 @@ class SwitchLink:
             self.kind is LinkKind.QUIC
             and seat.binding.service not in self._held
             and not seat.is_refused
-            and seat.binding.accepts is None  # the sidecar asks nobody about a peer
             and not self._stdio.has_waiting(seat.binding)
         )
 

@@ -15,6 +15,7 @@ use super::carry::{Ends, reset_streams, run_flow, tune};
 use crate::error::{FlowEnd, LinkError};
 use crate::link::Link;
 use crate::lock::lock;
+use crate::peer::{Proto, is_own};
 use crate::wire::Preamble;
 
 /// Out of descriptors or memory: look again after this.
@@ -27,7 +28,13 @@ const OPEN_LIMIT: Duration = Duration::from_secs(10);
 const FIRST_BYTES: usize = 4096;
 
 /// Take connections from a shared listening socket until cancelled. Cancel-safe.
-pub async fn run_accept(link: Arc<Link>, listener: TcpListener, service: String) -> LinkError {
+/// `own_user`: reset those of other users.
+pub async fn run_accept(
+    link: Arc<Link>,
+    listener: TcpListener,
+    service: String,
+    own_user: bool,
+) -> LinkError {
     let service: Arc<str> = service.into();
     let preamble = match (Preamble::Flow {
         service: service.to_string(),
@@ -43,8 +50,12 @@ pub async fn run_accept(link: Arc<Link>, listener: TcpListener, service: String)
             continue;
         }
         match listener.accept().await {
-            Ok((tcp, _)) => {
+            Ok((tcp, peer)) => {
                 tune(&tcp);
+                if own_user && !is_own(Proto::Tcp, tcp.local_addr(), peer) {
+                    link.stats.service(&service).refuse();
+                    continue; // which resets the connection
+                }
                 tokio::spawn(run_connection(
                     link.clone(),
                     tcp,

@@ -13,6 +13,7 @@ use super::{Arrival, Deliver, carrier, read_burst};
 use crate::datagram::Reassembly;
 use crate::link::Link;
 use crate::lock::lock;
+use crate::peer::{Proto, is_own};
 use crate::stats::{OpenFlow, ServiceStats};
 use crate::wire::Message;
 
@@ -47,6 +48,14 @@ pub struct UdpBinding {
     pub service: String,
     /// Its socket, shared with Python.
     pub socket: Arc<UdpSocket>,
+    /// Lose what other users send.
+    pub own_user: bool,
+}
+
+impl UdpBinding {
+    fn may_open(&self, client: SocketAddr) -> bool {
+        !self.own_user || is_own(Proto::Udp, self.socket.local_addr(), client)
+    }
 }
 
 impl HostUdp {
@@ -71,7 +80,7 @@ impl HostUdp {
         }
     }
 
-    /// Association and number of a datagram; None if it is lost, for there is no opening one now.
+    /// Association and number of a datagram; None if it is lost, for there is no opening one (now).
     fn find_or_open(
         &self,
         binding: &UdpBinding,
@@ -86,6 +95,10 @@ impl HostUdp {
             association.number = association.number.wrapping_add(1);
             association.stats.add(true, bytes as u64);
             return Some((*id, association.number));
+        }
+        if !binding.may_open(client) {
+            self.link.stats.service(&binding.service).refuse();
+            return None;
         }
         if !self.link.has_room_to_open() {
             return None;

@@ -134,7 +134,8 @@ impl Pair {
         }
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let local = listener.local_addr().unwrap();
-        tokio::spawn(run_accept(self.host.link.clone(), listener, key.to_owned()));
+        let (link, service) = (self.host.link.clone(), key.to_owned());
+        tokio::spawn(run_accept(link, listener, service, false));
         local
     }
 
