@@ -18,7 +18,7 @@ use crate::lock::lock;
 use crate::peer::{Proto, is_own};
 use crate::wire::Preamble;
 
-/// Out of descriptors or memory: look again after this.
+/// Out of places, descriptors or memory: look again after this.
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// A connection that finds no stream for so long is reset.
@@ -63,19 +63,16 @@ pub async fn run_accept(
                     preamble.clone(),
                 ));
             }
-            Err(error) if is_passing(&error) => tokio::time::sleep(PAUSE).await,
-            Err(error) => return LinkError::new("accept", error),
+            Err(error) if is_final(&error) => return LinkError::new("accept", error),
+            Err(_) => tokio::time::sleep(PAUSE).await,
         }
     }
 }
 
-/// Whether accept may work again soon: a connection that went away, or a limit.
-fn is_passing(error: &io::Error) -> bool {
-    use io::ErrorKind as K;
-    matches!(
-        error.kind(),
-        K::ConnectionAborted | K::Interrupted | K::OutOfMemory | K::WouldBlock
-    ) || matches!(error.raw_os_error(), Some(23 | 24 | 105)) // ENFILE EMFILE ENOBUFS
+/// Whether accept will never work again: not a listening socket any more. All else is of one
+/// connection or passes, see accept(2): a binding that stopped for it would let its callers hang.
+fn is_final(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(9 | 22 | 88 | 95)) // EBADF EINVAL ENOTSOCK EOPNOTSUPP
 }
 
 async fn run_connection(link: Arc<Link>, tcp: TcpStream, service: Arc<str>, preamble: Bytes) {
@@ -111,5 +108,18 @@ fn read_first(tcp: &TcpStream) -> Bytes {
     match (&*SockRef::from(tcp)).read(&mut buffer) {
         Ok(len) => Bytes::copy_from_slice(&buffer[..len]),
         Err(_) => Bytes::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_socket_that_is_none_ends_a_binding() {
+        for passing in [1, 23, 24, 71, 100, 103, 105] {
+            assert!(!is_final(&io::Error::from_raw_os_error(passing)));
+        }
+        assert!(is_final(&io::Error::from_raw_os_error(22)));
     }
 }
