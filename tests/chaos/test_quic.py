@@ -217,6 +217,17 @@ def test_a_killed_sidecar_costs_its_own_flows_only(
         assert exchange(sock, b"over quic again") == b"over quic again"
 
 
+def test_a_transfer_that_a_killed_sidecar_cuts_short_does_not_look_complete(
+    lab: TwoHosts, program: PortLinker
+) -> None:
+    with lab.connect(7002, timeout_s=20) as sock:
+        sock.sendall(f"{SIZE}\n".encode())
+        assert sock.recv(1)
+        kill(host_sidecars(lab))
+        with pytest.raises(ConnectionResetError):
+            read_digest(sock)
+
+
 def try_echo(lab: TwoHosts) -> socket.socket | None:
     """Return a connection that answers, None if it was reset."""
     sock = lab.connect(7001)
