@@ -9,7 +9,7 @@ import pytest
 
 from tests.lab import services as kinds
 from tests.lab.fixtures import LabFactory, Start
-from tests.lab.hosts import TwoHosts
+from tests.lab.hosts import TARGET4, TwoHosts
 from tests.lab.probe import exchange
 from tests.lab.quic import (
     host_sidecars,
@@ -31,6 +31,27 @@ def test_a_connection_goes_over_quic(lab: TwoHosts, services: Services, start: S
     program.wait_event("link", link="quic", state="up")
     with lab.connect(7001) as sock:
         assert exchange(sock, b"x" * 100_000) == b"x" * 100_000
+
+
+def test_the_link_event_tells_its_path_and_its_figures(
+    lab: TwoHosts, services: Services, start: Start
+) -> None:
+    services.tcp(kinds.echo, 7001)
+    program = start(lab, "target", "--link", "auto")
+    program.wait_service(7001)
+    wait_carried(lab, 7001)
+    with lab.connect(7001) as sock:
+        assert exchange(sock, b"x" * 1_000_000) == b"x" * 1_000_000
+    measured = program.wait(
+        lambda events: next((row for row in events if row.get("mtu") == 1472), None), "an MTU"
+    )
+    assert (measured["link"], measured["path"]) == ("quic", f"{TARGET4}:60000")
+    assert measured["rtt_ms"] > 0
+    lab.pair.block_udp()
+    dark = program.wait_event("link", timeout_s=15, link="quic", state="down", path="ssh")
+    assert "UDP does not pass" in dark["reason"]
+    lab.pair.unblock_udp()
+    program.wait_event("link", program.mark(), link="quic", state="up", path=measured["path"])
 
 
 @pytest.mark.container

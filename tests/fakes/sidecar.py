@@ -128,6 +128,9 @@ class FakeSidecar:
         connection = {
             "address": "127.0.0.1:1",
             "rtt_ms": 1.5,
+            "mtu": 1472,
+            "sent_packets": 200,
+            "lost_packets": 2,
             "received_bytes": sum(self.total.values()),
         }
         self.tell("stats", services=services, connection=connection if self.peer[1] else None)

@@ -45,16 +45,15 @@ async def test_the_executable_goes_there_once(
         attempt = trial.begin()
         await trial.connect_attempt()
         assert attempt.address.startswith("127.0.0.1:")
-        assert attempt._sent == len(trial.host_tunnel.packed) > 100
-        seen: list[reports.Stats] = []
-        watching = start_task(attempt.watch(seen.append), "watch")
+        assert attempt.sent_bytes == len(trial.host_tunnel.packed) > 100
+        watching = start_task(attempt.watch(lambda _stats, _there: None), "watch")
         await attempt.set_path(True)
         await attempt.set_path(False)
         await attempt.close()
         await asyncio.wait([watching])
         second = trial.begin()
         await trial.connect_attempt()
-        assert second._sent == 0
+        assert second.sent_bytes == 0
         await second.close()
 
 
@@ -101,6 +100,6 @@ async def test_the_end_of_the_connection_ends_the_attempt(
         attempt._take(reports.Quiet())
         attempt._take(reports.Closed("peer-shutdown", ""))
         assert trial.events == [reports.Quiet()]
-        error = await attempt.watch(lambda _stats: None)
+        error = await attempt.watch(lambda _stats, _there: None)
         assert "has ended" in error.message
         await attempt.close()

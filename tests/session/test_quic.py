@@ -126,7 +126,7 @@ async def test_a_new_agent_gets_a_new_sidecar(stage: QuicStage) -> None:
 async def test_an_attempt_that_a_dead_agent_swallowed_is_made_anew(stage: QuicStage) -> None:
     async with stage:
         asked = asyncio.Event()
-        stage.agent.on_control = lambda _message: asked.set()  # type: ignore[method-assign]
+        stage.agent.on_control = lambda message: asked.set()  # type: ignore[method-assign]
         stage.session.start()
         async with asyncio.timeout(WAIT_S):
             await asked.wait()

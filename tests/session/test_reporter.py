@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from port_linker.session.events import SessionEvent
+from port_linker.link.figures import Figures
+from port_linker.session.events import LinkState, SessionEvent
 from port_linker.session.reporter import FLOWS_LOST, Reporter
 
 
@@ -75,6 +76,25 @@ def test_a_round_trip_is_told_when_it_is_news() -> None:
     told.rows()
     told.reporter.round_trip(0.0004)  # a new link: told again
     assert [row["rtt_ms"] for row in told.rows()] == [0.4]
+
+
+def test_figures_of_a_link_are_told_whole_and_when_they_are_news() -> None:
+    told = Told()
+    told.reporter.link("quic", LinkState.UP, path="192.0.2.7:60000")
+    told.reporter.figures("quic", Figures(mtu=1472, rtt_ms=38.0))
+    told.reporter.figures("quic", Figures(mtu=1472, rtt_ms=38.5, up_bytes_per_s=10.0))
+    told.reporter.figures("quic", Figures(down_bytes_per_s=1e6))
+    rows = told.rows()
+    assert [(row["path"], row["mtu"], row["rtt_ms"]) for row in rows] == [
+        ("192.0.2.7:60000", None, None),
+        ("192.0.2.7:60000", 1472, 38.0),
+        ("192.0.2.7:60000", 1472, 38.0),
+    ]
+    assert rows[-1]["down_bytes_per_s"] == 1e6
+    told.reporter.link("quic", LinkState.DOWN, "UDP does not pass", "ssh")
+    told.reporter.figures("quic", Figures(rtt_ms=500.0))
+    (down,) = told.rows()
+    assert (down["path"], down["mtu"]) == ("ssh", None)
 
 
 def test_only_warnings_are_shown_and_all_is_logged(caplog: pytest.LogCaptureFixture) -> None:

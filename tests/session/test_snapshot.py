@@ -97,6 +97,18 @@ def test_the_link_in_use_is_quic_where_it_is_up() -> None:
     assert picture.link == "stdio"
 
 
+def test_figures_of_a_link_stay_until_its_state_changes() -> None:
+    picture = Snapshot("dev1")
+    up = LinkEvent(0.0, "dev1", "quic", LinkState.UP, 38.0, None, "192.0.2.7:60000", 1472, 0.4)
+    picture.fold(up)
+    picture.fold(LinkEvent(0.0, "dev1", "quic", LinkState.UP, down_bytes_per_s=5.0))
+    merged = picture.links["quic"]
+    assert (merged.path, merged.mtu, merged.loss_percent) == ("192.0.2.7:60000", 1472, 0.4)
+    assert merged.down_bytes_per_s == 5.0
+    picture.fold(link("quic", LinkState.DOWN))
+    assert picture.links["quic"].mtu is None
+
+
 def test_traffic_gives_totals_and_rates() -> None:
     picture = Snapshot("dev1")
     picture.fold(service(ServiceState.READY))
@@ -107,9 +119,11 @@ def test_traffic_gives_totals_and_rates() -> None:
     assert (row.up_bytes, row.down_bytes, row.flows_open, row.flows_total) == (1100, 200, 2, 3)
     assert row.refused == 1
     assert row.up_rate == 600.0
+    assert picture.rates() == (600.0, 0.0)
     for tick in range(3, 30):
         picture.fold_traffic({KEY: Traffic(1100, 200, 0, 3, 1)}, now_s=float(tick))
     assert picture.rows[KEY].up_rate == 0.0
+    assert picture.rates() == (0.0, 0.0)
 
 
 def test_counters_that_go_back_or_vanish_are_no_movement() -> None:

@@ -12,7 +12,7 @@ from port_linker.session.events import LinkEvent, SessionEvent
 from port_linker.session.reporter import Reporter
 from port_linker.session.steer import LinkSteer
 
-RTT = reports.Stats({}, reports.ConnectionStats(rtt_ms=12.0))
+ADDRESS = "192.0.2.7:1"
 
 
 class Stage:
@@ -21,7 +21,7 @@ class Stage:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 100.0
         monkeypatch.setattr(clock, "monotonic_s", lambda: self.now)
-        self.told: list[tuple[str, str | None, float | None]] = []
+        self.told: list[tuple[str, str | None, str | None]] = []
         self.used: list[LinkKind] = []
         self.choices: list[Choice] = []
         self.steer = LinkSteer(self, Reporter("dev1", self.emit), self.choices.append)  # type: ignore[arg-type]
@@ -32,7 +32,7 @@ class Stage:
 
     def emit(self, event: SessionEvent) -> None:
         assert isinstance(event, LinkEvent)
-        self.told.append((event.state.value, event.reason, event.rtt_ms))
+        self.told.append((event.state.value, event.reason, event.path))
 
 
 @pytest.fixture
@@ -42,10 +42,8 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
 
 def test_it_comes_up(stage: Stage) -> None:
     stage.steer.trying()
-    stage.steer.connected()
-    stage.steer.take_stats(RTT)
-    stage.steer.take_stats(RTT)
-    assert stage.told == [("trying", None, None), ("up", None, None), ("up", None, 12.0)]
+    stage.steer.connected(ADDRESS)
+    assert stage.told == [("trying", None, None), ("up", None, ADDRESS)]
     assert stage.used[-1] is LinkKind.QUIC
     assert stage.steer.is_on_quic
 
@@ -61,23 +59,23 @@ def test_attempts_that_end_the_same_way_are_told_once(stage: Stage) -> None:
 
 def test_silence_and_the_way_back(stage: Stage) -> None:
     stage.steer.trying()
-    stage.steer.connected()
+    stage.steer.connected(ADDRESS)
     stage.steer.take(reports.Quiet())
     assert not stage.steer.is_on_quic
-    stage.steer.take(reports.PathChanged("relay", "192.0.2.7:1"))
+    stage.steer.take(reports.PathChanged("relay", ADDRESS))
     stage.steer.take(reports.Heard())
-    stage.steer.take_stats(RTT)
-    assert stage.told[-1][:2] == ("down", "UDP does not pass; open flows go over ssh")
-    stage.steer.take(reports.PathChanged("udp", "192.0.2.7:1"))
+    assert stage.told[-1] == ("down", "UDP does not pass; open flows go over ssh", "ssh")
+    stage.steer.take(reports.PathChanged("udp", ADDRESS))
     assert not stage.steer.is_on_quic
     stage.now += WELL_S
     stage.steer.look()
     assert [choice.kind.value for choice in stage.choices] == ["quic", "stdio", "quic"]
+    assert stage.told[-1][0::2] == ("up", ADDRESS)
 
 
 def test_without_ssh_it_goes_back_at_once(stage: Stage) -> None:
     stage.steer.trying()
-    stage.steer.connected()
+    stage.steer.connected(ADDRESS)
     stage.steer.take(reports.Quiet())
     stage.steer.take(reports.Heard())
     assert not stage.steer.is_on_quic

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from port_linker.demo.steps import STEPS, DemoEvent
 from port_linker.session.events import (
     ConflictEvent,
@@ -58,6 +60,12 @@ def link(
 ) -> LinkEvent:
     """Return a link event."""
     return LinkEvent(AT, "dev1", name, state, rtt_ms)
+
+
+def quic(**figures: Any) -> LinkEvent:
+    """Return the event of a QUIC link that is up and measured."""
+    known = {"rtt_ms": 38.2, "path": "192.0.2.7:60000", "mtu": 1472, "loss_percent": 0.4}
+    return LinkEvent(AT, "dev1", "quic", LinkState.UP, **{**known, **figures})
 
 
 def conflict(port: int = 8080) -> ConflictEvent:

@@ -9,7 +9,7 @@ import pytest
 from port_linker import clock
 from port_linker.link.interface import Traffic
 from port_linker.session.events import SessionState
-from tests.ui.samples import AT, EVERY_KIND, HOSTILE, link, log, service, session
+from tests.ui.samples import AT, EVERY_KIND, HOSTILE, link, log, quic, service, session
 from tests.ui.screen import Stage, open_stage
 
 
@@ -45,6 +45,19 @@ async def test_a_picture_of_everything_at_80_columns() -> None:
             *[""] * 5,
             "q quit  r reconnect  / filter  s skipped  Enter detail  l log  ? help  1/6",
         ]
+
+
+async def test_the_path_of_quic_has_a_line_where_there_is_room() -> None:
+    async with open_stage(80, 12) as stage:
+        await stage.fold(*UP, quic(), service())
+        assert stage.text()[:3] == [
+            "dev1  ● up  quic 38 ms  1 ready  for 1:00",
+            "UDP 192.0.2.7:60000  MTU 1472  round trip 38 ms  0.4 % lost",
+            "  STATE    SERVICE   PROCESS    TOTAL FLOWS TARGET          HERE",
+        ]
+    async with open_stage(80, 11) as stage:
+        await stage.fold(*UP, quic(), service())
+        assert stage.text()[1].startswith("  STATE")
 
 
 async def test_a_picture_at_40_by_10() -> None:

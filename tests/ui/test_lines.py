@@ -6,7 +6,7 @@ import dataclasses
 
 from port_linker.session.events import LinkState, ServiceState, SessionEvent, SessionState
 from port_linker.ui.lines import CONFLICT_HINT, LineWriter
-from tests.ui.samples import AT, EVERY_KIND, conflict, link, log, service, session
+from tests.ui.samples import AT, EVERY_KIND, conflict, link, log, quic, service, session
 
 
 def show(writer: LineWriter, *events: SessionEvent) -> list[str]:
@@ -66,6 +66,22 @@ def test_links_speak_when_their_state_changes_only() -> None:
     trying = link("quic", LinkState.TRYING, None)
     assert show(writer, trying) == []
     assert show(LineWriter(verbosity=1), trying) == ["link quic is tried"]
+
+
+def test_a_link_tells_its_path_and_its_figures_once() -> None:
+    up = quic(rtt_ms=None, mtu=None, loss_percent=None)
+    busy = quic(down_bytes_per_s=11.8e6)
+    told = [
+        "link quic is up, UDP 192.0.2.7:60000",
+        "link quic: UDP 192.0.2.7:60000, MTU 1472, round trip 38 ms, 0.4 % lost",
+    ]
+    assert show(LineWriter(), up, quic(), busy) == told
+    assert show(LineWriter(verbosity=1), up, quic(), busy) == [
+        *told,
+        f"{told[1]}, 12 MB/s down",
+    ]
+    moved = quic(path="192.0.2.8:60000")
+    assert show(LineWriter(), quic(), moved)[-1].startswith("link quic: UDP 192.0.2.8:60000, MTU")
 
 
 def test_a_link_that_never_came_about_is_news_for_the_curious_only() -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from port_linker.link.interface import Traffic
 from port_linker.session.events import LinkState, ServiceState, SessionEvent, SessionState
 from port_linker.session.snapshot import LogLine, Row, Snapshot
 from port_linker.ui import sentences
-from tests.ui.samples import AT, HOSTILE, link, service, session
+from tests.ui.samples import AT, HOSTILE, link, quic, service, session
 
 
 def picture_of(*events: SessionEvent) -> Snapshot:
@@ -36,6 +38,35 @@ def test_header_drops_what_does_not_fit_and_keeps_the_target(width: int) -> None
     text = header(picture_of(*UP), width)
     assert text.startswith("dev1")
     assert len(text) <= max(width, len("dev1"))
+
+
+def test_header_tells_what_moves_now_where_there_is_room() -> None:
+    picture = picture_of(*UP)
+    for second in range(9):
+        picture.fold_traffic({service().key: Traffic(0, second * 2_000_000)}, float(second))
+    assert "  2.0 MB/s down  for 1:02:05" in header(picture)
+    assert header(picture, 58).endswith("1 skipped  for 1:02:05")
+
+
+def test_the_path_of_quic_and_how_it_fares() -> None:
+    assert sentences.build_path(picture_of(*UP)) == ""
+    trying = link("quic", LinkState.TRYING, None)
+    assert sentences.build_path(picture_of(*UP, trying)) == ""
+    assert sentences.build_path(picture_of(*UP, quic())) == (
+        "UDP 192.0.2.7:60000  MTU 1472  round trip 38 ms  0.4 % lost"
+    )
+    bare = quic(rtt_ms=None, mtu=None, loss_percent=None)
+    assert sentences.build_path(picture_of(*UP, bare)) == "UDP 192.0.2.7:60000"
+
+
+def test_why_quic_is_not_used_is_said_while_it_carries_on_over_ssh() -> None:
+    relayed = dataclasses.replace(
+        quic(), state=LinkState.DOWN, path="ssh", reason="UDP does not pass\x1b"
+    )
+    text = sentences.build_path(picture_of(*UP, quic(), relayed))
+    assert text == "quic not used: UDP does not pass\ufffd"
+    gone = dataclasses.replace(relayed, path=None)
+    assert sentences.build_path(picture_of(*UP, quic(), gone)) == ""
 
 
 def test_header_before_a_link_is_up() -> None:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from port_linker.session.events import ServiceEvent, ServiceState
 from port_linker.ui import words
+from tests.ui.samples import quic
 
 
 @pytest.mark.parametrize(
@@ -31,6 +32,25 @@ def test_bytes(count: float, text: str) -> None:
 @given(st.integers(0, 10**17))
 def test_bytes_stay_short(count: int) -> None:
     assert len(words.format_bytes(count)) <= 7
+
+
+def test_loss() -> None:
+    assert [words.format_loss(percent) for percent in (0.0, 0.04, 0.44, 9.96, 34.5)] == [
+        "0 % lost", "0 % lost", "0.4 % lost", "10 % lost", "34 % lost",
+    ]  # fmt: skip
+
+
+def test_rates_of_both_ways() -> None:
+    assert words.format_rates(0.0, 0.0) == ""
+    assert words.format_rates(3000.0, 11.8e6) == "12 MB/s down, 3.0 kB/s up"
+    assert words.format_rates(3000.0, 0.0) == "3.0 kB/s up"
+
+
+def test_a_path_over_ssh() -> None:
+    assert words.describe_path(quic(path="ssh", mtu=None, loss_percent=None)) == [
+        "over ssh",
+        "round trip 38 ms",
+    ]
 
 
 def test_rate_is_silent_where_nothing_moves() -> None:

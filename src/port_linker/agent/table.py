@@ -20,6 +20,7 @@ class ServiceTable:
 
     def __init__(self) -> None:
         self._table: Table = {}
+        self._lent: Table = {}
         self._pushed: Table = {}
         self._is_stale = False  # it has changed since it was pushed
         self._pushing: Optional[asyncio.Task[Any]] = None
@@ -37,9 +38,13 @@ class ServiceTable:
         if sidecar is not None and (self._pushing is None or self._pushing.done()):
             self._pushing = start_task(self._push(sidecar), "quic services")
 
+    def lend(self, rows: Table) -> None:
+        """Let these be dialled too, from the next push on; a service of the agent's own."""
+        self._lent = rows
+
     async def begin(self, sidecar: Sidecar) -> None:
         """Push the whole table to a new sidecar."""
-        self._pushed, self._is_stale = self._table, False
+        self._pushed, self._is_stale = {**self._table, **self._lent}, False
         await sidecar.send(control.Services(self._pushed))
 
     async def _push(self, sidecar: Sidecar) -> None:
@@ -50,7 +55,7 @@ class ServiceTable:
             # What is new goes at once: the host may ask for it as soon as it has heard of it.
             busy = await self._find_busy(sidecar) if gone else set()
             kept = {key: row for key, row in self._pushed.items() if key in gone & busy}
-            self._pushed = {**kept, **self._table}
+            self._pushed = {**kept, **self._table, **self._lent}
             await sidecar.send(control.Services(self._pushed))
 
     async def _find_busy(self, sidecar: Sidecar) -> set[str]:

@@ -14,13 +14,14 @@ from typing import Any, Callable, Optional
 
 from port_linker.agent.executable import Command, ExecutableError
 from port_linker.agent.fetch import Fetcher
+from port_linker.agent.gauge import Gauges
 from port_linker.agent.table import ServiceTable
 from port_linker.errors import PortLinkerError
 from port_linker.link import control, reports
 from port_linker.link.relay import Relay
 from port_linker.link.sidecar import Sidecar
 from port_linker.model import Service, ServiceId, format_endpoint
-from port_linker.protocol import quic
+from port_linker.protocol import gauge, quic
 from port_linker.tasks import start_task
 
 logger = logging.getLogger(__name__)
@@ -43,6 +44,7 @@ class Tunnel:
         self._sidecar: Optional[Sidecar] = None
         self._fetcher = Fetcher(directory, send_control)
         self._table = ServiceTable()
+        self._gauges = Gauges(self._table, send_control)
         self._stats: Optional[reports.Stats] = None
         self._is_attached = False
         self._heard_bytes = 0
@@ -91,7 +93,10 @@ class Tunnel:
             self._fetcher.take(said)
         elif isinstance(said, quic.QuicStop) and self._is_current(said.attempt):
             self.stop()
-        return said is not None
+        asked = gauge.parse_question(message)
+        if asked is not None and self._sidecar is not None and self._is_current(asked.attempt):
+            start_task(self._gauges.answer(asked, self._sidecar), "quic figures")
+        return said is not None or asked is not None
 
     def _is_current(self, attempt: int) -> bool:
         return self._attempt is not None and self._attempt.attempt == attempt
@@ -114,6 +119,7 @@ class Tunnel:
         """End the attempt and the sidecar; its flows are reset."""
         self._attempt = self._stats = None
         self._fetcher.stop()
+        self._gauges.close()
         self._heard_bytes = 0
         if self._task is not None:
             self._task.cancel()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from port_linker.errors import LinkLost, PortLinkerError
+from port_linker.errors import EXIT_UNREACHABLE, LinkLost, PortLinkerError
 from port_linker.link.reports import Closed, Failed
 
 CODE = "PL-LINK-QUIC"  # one place in docs/operations.md for all that keeps QUIC from working
@@ -36,6 +36,7 @@ class SidecarFailed(PortLinkerError):
     """
 
     code = CODE
+    exit_code = EXIT_UNREACHABLE
 
     def __init__(self, fault: str, message: str) -> None:
         super().__init__(message, hint="everything goes over ssh meanwhile")

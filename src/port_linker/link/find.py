@@ -14,7 +14,7 @@ import platform
 import zlib
 from dataclasses import dataclass
 
-from port_linker.errors import PortLinkerError
+from port_linker.errors import EXIT_UNREACHABLE, PortLinkerError
 from port_linker.protocol.quic import MAX_EXECUTABLE_BYTES, Executable
 
 PACKAGE = "port_linker_tunnel"
@@ -26,6 +26,7 @@ class TunnelMissing(PortLinkerError):
     """There is no executable here, or none that fits this machine."""
 
     code = "PL-LINK-NO-TUNNEL"
+    exit_code = EXIT_UNREACHABLE
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import datetime
 import enum
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 SCHEMA = 1
+FIGURES = ("rtt_ms", "path", "mtu", "loss_percent", "up_bytes_per_s", "down_bytes_per_s")
 
 
 class ServiceState(enum.StrEnum):
@@ -144,12 +145,17 @@ class StateEvent(SessionEvent):
 
 @dataclass(frozen=True)
 class LinkEvent(SessionEvent):
-    """A link (stdio, quic) changed its state, or its round trip was measured anew."""
+    """A link (stdio, quic) changed its state, or was measured anew. Figures: link/figures.py."""
 
     link: str
     state: LinkState
     rtt_ms: float | None = None
     reason: str | None = None
+    path: str | None = None
+    mtu: int | None = None
+    loss_percent: float | None = None
+    up_bytes_per_s: float | None = None
+    down_bytes_per_s: float | None = None
     name = "link"
 
     def payload(self) -> dict[str, Any]:
@@ -158,7 +164,14 @@ class LinkEvent(SessionEvent):
             "state": self.state.value,
             "rtt_ms": self.rtt_ms,
             "reason": self.reason,
+            **{key: getattr(self, key) for key in FIGURES[1:]},
         }
+
+    def merged(self, older: LinkEvent) -> LinkEvent:
+        """Return this event, what it does not know taken from an older one of the same state."""
+        missing = [key for key in FIGURES if getattr(self, key) is None]
+        known: dict[str, Any] = {key: getattr(older, key) for key in missing}
+        return replace(self, **known) if older.state is self.state else self
 
 
 @dataclass(frozen=True)

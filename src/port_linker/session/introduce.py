@@ -16,7 +16,8 @@ from port_linker.link.find import Tunnel
 from port_linker.link.mux_link import MuxLink
 from port_linker.link.relay import Relay
 from port_linker.link.sidecar import Sidecar
-from port_linker.protocol import quic
+from port_linker.protocol import gauge, quic
+from port_linker.session.counts import AgentCounts
 from port_linker.tasks import start_task, stop_task
 
 logger = logging.getLogger(__name__)
@@ -25,6 +26,10 @@ AGENT_S = 90.0  # without a word from the agent the attempt is given up
 CONNECT_S = 15.0  # the sidecar asks for 3 s, then has 5 s for the handshake
 MAX_MESSAGES = 256
 STATS_S = 1.0  # the table is drawn anew about as often
+COUNT_BYTES = 64 << 10  # so much must have moved before the target is asked for its counters
+
+AgentWord = quic.QuicNeed | quic.QuicReady | quic.QuicEnded | gauge.Answer
+OnStats = Callable[[reports.Stats, gauge.QuicCounted | None], None]
 
 
 @dataclass(frozen=True)
@@ -53,10 +58,12 @@ class QuicAttempt:
         self._messages: asyncio.Queue[quic.QuicNeed | quic.QuicReady | quic.QuicEnded]
         self._messages = asyncio.Queue(MAX_MESSAGES)
         self._relay = Relay(stdio.send_packet)
-        self._sent = 0  # bytes of the packed executable
+        self.sent_bytes = 0  # of the packed executable
         self.ended: asyncio.Future[PortLinkerError] = asyncio.get_running_loop().create_future()
+        self.counts = AgentCounts(config.number, stdio.send_control, self.ended)
         self.is_final = False  # whether another attempt with this agent is of no use
         self.address = ""
+        self.addresses: tuple[str, ...] = ()  # that were tried
         self.sidecar = Sidecar([tunnel.path], self._take, self._on_end)
 
     async def connect(self, ssh_addresses: asyncio.Task[tuple[str, ...]]) -> None:
@@ -74,6 +81,11 @@ class QuicAttempt:
             await stop_task(connecting)
 
     async def _connect(self, ssh_addresses: asyncio.Task[tuple[str, ...]]) -> None:
+        await self.prepare()
+        await self.reach(await ssh_addresses)
+
+    async def prepare(self) -> None:
+        """Have a sidecar wait on each side. Raises SidecarFailed."""
         sidecar = self.sidecar
         await sidecar.greet()
         listening = await sidecar.ask(control.Start(control.ROLE_HOST), reports.Listening)
@@ -90,29 +102,56 @@ class QuicAttempt:
             lease_s=config.lease_s,
         )
         self._stdio.send_control(start.to_json())
-        ready = await self._wait_ready()
+        self._start, self._ready = start, await self._wait_ready()
+
+    @property
+    def number(self) -> int:
+        """Of the attempt."""
+        return self._config.number
+
+    @property
+    def target_port(self) -> int:
+        """The UDP port that the target's sidecar waits at, once prepared."""
+        return self._ready.port
+
+    async def reach(self, ssh_addresses: tuple[str, ...]) -> None:
+        """Connect them, over the first address that answers. Raises SidecarFailed."""
+        start, ready = self._start, self._ready
+        self.addresses = plan_addresses(ready.port, ssh_addresses, ready.addresses)
         peer = control.Peer(
             fingerprint=ready.fingerprint,
             secret=start.secret,
             connection_id=start.connection_id,
-            addresses=plan_addresses(ready.port, await ssh_addresses, ready.addresses),
-            lease_s=config.lease_s,
+            addresses=self.addresses,
+            lease_s=start.lease_s,
         )
-        connected = await sidecar.ask(peer, reports.Connected, limit_s=CONNECT_S)
+        connected = await self.sidecar.ask(peer, reports.Connected, limit_s=CONNECT_S)
         self.address = connected.address
 
-    async def watch(self, on_stats: Callable[[reports.Stats], None]) -> PortLinkerError:
-        """Poll the counters until the end, and return its reason."""
+    async def watch(self, on_stats: OnStats) -> PortLinkerError:
+        """Poll the counters until the end, and return its reason.
+
+        on_stats: hears this side's counters, and the target's packets as last counted.
+        """
+        moved_bytes = 0
         while not self.ended.done():
             try:
-                on_stats(await self.sidecar.ask(control.AskStats(), reports.Stats))
+                stats = await self.sidecar.ask(control.AskStats(), reports.Stats)
             except SidecarFailed as error:
                 return error
+            on_stats(stats, self.counts.counted)
+            found = stats.connection or reports.ConnectionStats()
+            if found.sent_bytes + found.received_bytes - moved_bytes > COUNT_BYTES:
+                moved_bytes = found.sent_bytes + found.received_bytes
+                self.counts.send_count()
             await asyncio.wait([self.ended], timeout=STATS_S)
         return self.ended.result()
 
-    def take_message(self, message: quic.QuicNeed | quic.QuicReady | quic.QuicEnded) -> None:
+    def take_message(self, message: AgentWord) -> None:
         """Take what the agent says."""
+        if isinstance(message, gauge.QuicCounted | gauge.QuicGauged):
+            self.counts.take(message)
+            return
         if isinstance(message, quic.QuicEnded) and message.attempt == self._config.number:
             self._end(SidecarFailed("target", message.reason), message.is_final)
         if not self._messages.full():
@@ -162,13 +201,13 @@ class QuicAttempt:
         if need.digest != self._tunnel.facts.digest:
             return
         if need.at == 0:
-            self._sent = 0
+            self.sent_bytes = 0
             logger.info("bringing the QUIC sidecar to the target", extra={"bytes": len(packed)})
         ahead = min(len(packed), need.at + quic.PARTS_AHEAD * quic.PART_BYTES)
-        while self._sent < ahead:
-            piece = packed[self._sent : self._sent + quic.PART_BYTES]
-            part = quic.QuicPart(need.digest, self._sent, piece)
-            self._sent += len(piece)
+        while self.sent_bytes < ahead:
+            piece = packed[self.sent_bytes : self.sent_bytes + quic.PART_BYTES]
+            part = quic.QuicPart(need.digest, self.sent_bytes, piece)
+            self.sent_bytes += len(piece)
             self._stdio.send_control(part.to_json())
 
     # The sidecar

@@ -13,7 +13,7 @@ from typing import Any
 
 from port_linker import clock
 from port_linker.errors import PortLinkerError
-from port_linker.link import control, reports
+from port_linker.link import control
 from port_linker.link.faults import SidecarFailed
 from port_linker.link.find import Tunnel, TunnelMissing, find_executable, read_tunnel
 from port_linker.link.interface import LinkKind
@@ -21,8 +21,10 @@ from port_linker.link.mux_link import MuxLink
 from port_linker.link.quic_link import QuicLink
 from port_linker.link.retry import QuicRetry
 from port_linker.link.switch import SwitchLink
+from port_linker.protocol.gauge import parse_answer
 from port_linker.protocol.quic import parse_from_agent
 from port_linker.session.introduce import AttemptConfig, QuicAttempt
+from port_linker.session.meter import LinkMeter
 from port_linker.session.reporter import Reporter
 from port_linker.session.routes import find_source
 from port_linker.session.settings import SessionSettings
@@ -50,6 +52,7 @@ class QuicSession:
         self._link = QuicLink()
         self.switch = SwitchLink(stdio, self._link)
         self._steer = LinkSteer(self.switch, reporter, owner.on_choice)
+        self._meter = LinkMeter(stdio, self._link, reporter)
         self._retry = QuicRetry()
         self._attempt: QuicAttempt | None = None
         self._number = 0
@@ -104,7 +107,7 @@ class QuicSession:
 
     def on_control(self, message: dict[str, Any]) -> None:
         """Take a control message of the agent. Raises ProtocolError if it is malformed."""
-        said = parse_from_agent(message)
+        said = parse_from_agent(message) or parse_answer(message)
         if said is not None and self._attempt is not None:
             self._attempt.take_message(said)
 
@@ -127,6 +130,7 @@ class QuicSession:
         """Look whether another link is due."""
         self._steer.look()
         self.switch.settle()
+        self._meter.tick()
 
     async def close(self) -> None:
         """End all of it; flows over QUIC are reset."""
@@ -191,16 +195,13 @@ class QuicSession:
         self._source = find_source(attempt.address)
         self._link.attach(attempt.sidecar)
         await attempt.set_path(self._is_stdio_up)
-        self._steer.connected()
-        end = await attempt.watch(self._take_stats)
+        self._steer.connected(attempt.address)
+        self._meter.connected()
+        end = await attempt.watch(self._meter.take)
         logger.warning("QUIC ended", extra={"reason": end.message})
         attempt.sidecar.close()  # first, so that it takes no connection that is lost already
         self._steer.ended(end.message)
         return end
-
-    def _take_stats(self, stats: reports.Stats) -> None:
-        self._link.set_stats(stats)
-        self._steer.take_stats(stats)
 
     async def _drop(self, attempt: QuicAttempt) -> None:
         self._attempt = None
@@ -223,10 +224,5 @@ class QuicSession:
             start_task(self._attempt.set_path(self._is_stdio_up), "quic path")
 
     def _rebind(self) -> None:
-        if self._attempt is None or not self._is_connected:
-            return
-
-        async def rebind(attempt: QuicAttempt) -> None:
-            await attempt.sidecar.send(control.Rebind())
-
-        start_task(rebind(self._attempt), "quic rebind")
+        if self._attempt is not None and self._is_connected:
+            start_task(self._attempt.sidecar.send(control.Rebind()), "quic rebind")

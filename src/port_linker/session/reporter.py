@@ -8,12 +8,11 @@ from typing import Any
 
 from port_linker import clock
 from port_linker.deploy.settings import Progress, Stage, StageDone, StderrLine
+from port_linker.link.figures import Figures, is_news
 from port_linker.session import events as ev
 
 logger = logging.getLogger(__name__)
 
-RTT_NEWS = 0.25  # a round trip that differs less from the one told last is no news
-RTT_NEWS_MS = 1.0  # nor one that differs by less than this
 FLOWS_LOST = "a new agent runs; connections through the one that died were reset"
 
 _STDIO = "stdio"
@@ -26,8 +25,8 @@ class Reporter:
         self._target = target
         self.emit = emit
         self._was_up = False
-        self._rtt_ms: float | None = None
-        self._rtts: dict[str, float] = {}  # of other links
+        self._states: dict[str, ev.LinkState] = {}  # of the links, as told last
+        self._figures: dict[str, Figures] = {}
 
     def hello(self, version: str, session: str) -> None:
         """The first event."""
@@ -49,7 +48,6 @@ class Reporter:
         if not first:
             self._state(ev.SessionState.REATTACHED, None if resumes else FLOWS_LOST)
         self._state(ev.SessionState.UP)
-        self._rtt_ms = None
         self._link(ev.LinkState.UP)
 
     def back(self) -> None:
@@ -63,7 +61,7 @@ class Reporter:
             clock.wall_s(), self._target, ev.SessionState.OUTAGE, reason, retry_in_s
         )
         self.emit(event)
-        self._link(ev.LinkState.DOWN, reason=reason)
+        self._link(ev.LinkState.DOWN, reason)
 
     def progress(self, progress: Progress) -> None:
         """Tell what a person should know of an attempt; all of it stands in the log."""
@@ -77,35 +75,35 @@ class Reporter:
         """The last event."""
         self._state(ev.SessionState.CLOSED)
 
-    def link(self, name: str, state: ev.LinkState, reason: str | None = None) -> None:
-        """Another link than stdio changed its state."""
-        self._rtts.pop(name, None)
-        self.emit(ev.LinkEvent(clock.wall_s(), self._target, name, state, None, reason))
+    def link(
+        self, name: str, state: ev.LinkState, reason: str | None = None, path: str | None = None
+    ) -> None:
+        """A link changed its state, or its path; what was measured before no longer counts."""
+        self._states[name] = state
+        self._figures[name] = Figures(path)
+        event = ev.LinkEvent(clock.wall_s(), self._target, name, state, None, reason, path)
+        self.emit(event)
 
-    def link_round_trip(self, name: str, rtt_ms: float) -> None:
-        """Tell a round trip of a link that is up, if it is news."""
-        last = self._rtts.get(name)
-        if last is None or abs(rtt_ms - last) > max(RTT_NEWS_MS, RTT_NEWS * last):
-            self._rtts[name] = rtt_ms = round(rtt_ms, 2)
-            event = ev.LinkEvent(clock.wall_s(), self._target, name, ev.LinkState.UP, rtt_ms, None)
-            self.emit(event)
+    def figures(self, name: str, found: Figures) -> None:
+        """Tell what was measured of a link that is up, if it is news."""
+        told = self._figures.get(name, Figures())
+        now = told.merged(found)
+        if self._states.get(name, ev.LinkState.UP) is ev.LinkState.UP and is_news(told, now):
+            self._figures[name] = now
+            at, state = clock.wall_s(), ev.LinkState.UP
+            self.emit(ev.LinkEvent(at, self._target, name, state, **vars(now)))
 
     def stdio_down(self, reason: str) -> None:
         """ssh is gone but flows go on over QUIC."""
-        self._link(ev.LinkState.DOWN, reason=reason)
+        self._link(ev.LinkState.DOWN, reason)
 
     def stdio_up(self) -> None:
         """ssh is back; nobody missed it."""
-        self._rtt_ms = None
         self._link(ev.LinkState.UP)
 
     def round_trip(self, rtt_s: float) -> None:
-        """Tell a round trip that is news."""
-        rtt_ms = round(rtt_s * 1000, 2)
-        last = self._rtt_ms
-        if last is None or abs(rtt_ms - last) > max(RTT_NEWS_MS, RTT_NEWS * last):
-            self._rtt_ms = rtt_ms
-            self._link(ev.LinkState.UP, rtt_ms=rtt_ms)
+        """Tell a round trip of the stdio link that is news."""
+        self.figures(_STDIO, Figures(rtt_ms=round(rtt_s * 1000, 2)))
 
     def log(
         self, level: str, side: str, message: str, fields: dict[str, Any] | None = None
@@ -121,7 +119,5 @@ class Reporter:
     def _state(self, state: ev.SessionState, reason: str | None = None) -> None:
         self.emit(ev.StateEvent(clock.wall_s(), self._target, state, reason))
 
-    def _link(
-        self, state: ev.LinkState, rtt_ms: float | None = None, reason: str | None = None
-    ) -> None:
-        self.emit(ev.LinkEvent(clock.wall_s(), self._target, _STDIO, state, rtt_ms, reason))
+    def _link(self, state: ev.LinkState, reason: str | None = None) -> None:
+        self.link(_STDIO, state, reason)

@@ -159,6 +159,11 @@ class Snapshot:
         """The round trip of the link in use, in milliseconds, as last measured."""
         return self.links[self.link].rtt_ms if self.link else None
 
+    def rates(self) -> tuple[float, float]:
+        """Return what moves now, up and down, of all services; bytes per second."""
+        rows = [self.rows[key] for key in self._active if key in self.rows]
+        return sum(row.up_rate for row in rows), sum(row.down_rate for row in rows)
+
     def uptime_s(self, wall_s: float) -> float | None:
         """Seconds since the session was first up."""
         return None if self.up_since is None else max(0.0, wall_s - self.up_since)
@@ -235,9 +240,7 @@ def _fold_state(picture: Snapshot, event: StateEvent) -> None:
 
 def _fold_link(picture: Snapshot, event: LinkEvent) -> None:
     before = picture.links.get(event.link)
-    if event.rtt_ms is None and before is not None and event.state is before.state:
-        event = replace(event, rtt_ms=before.rtt_ms)
-    picture.links[event.link] = event
+    picture.links[event.link] = event if before is None else event.merged(before)
 
 
 def _fold_log(picture: Snapshot, event: LogEvent) -> None:

@@ -13,6 +13,7 @@ from port_linker import clock
 from port_linker.errors import PortLinkerError
 from port_linker.link import reports
 from port_linker.link.choose import Choice, LinkChooser
+from port_linker.link.figures import OVER_SSH
 from port_linker.link.interface import LinkKind
 from port_linker.link.switch import SwitchLink
 from port_linker.session.events import LinkState
@@ -45,6 +46,7 @@ class LinkSteer:
         self._choice = Choice(LinkKind.STDIO, "")
         self._reported: tuple[LinkState, str] | None = None
         self._is_stdio_up = False
+        self._path: str | None = None
 
     @property
     def is_on_quic(self) -> bool:
@@ -61,13 +63,15 @@ class LinkSteer:
         if self._reported is None:
             self._report(LinkState.TRYING)
 
-    def connected(self) -> None:
-        """QUIC is up."""
+    def connected(self, address: str) -> None:
+        """QUIC is up, by way of this address of the target."""
+        self._path = address
         self._chooser.connected(clock.monotonic_s())
         self.look()
 
     def ended(self, reason: str) -> None:
         """QUIC did not come up, or is no more."""
+        self._path = None
         self._chooser.ended(reason, clock.monotonic_s())
         self.look()
 
@@ -80,15 +84,12 @@ class LinkSteer:
         elif isinstance(event, reports.Heard):
             self._chooser.heard(now)
         elif isinstance(event, reports.PathChanged):
-            self._chooser.path_changed(event.via == reports.VIA_RELAY, now)
+            is_relayed = event.via == reports.VIA_RELAY
+            self._path = OVER_SSH if is_relayed else event.address
+            self._chooser.path_changed(is_relayed, now)
         elif isinstance(event, reports.Failed):
             logger.warning("the sidecar failed", extra={"fault": event.code, "cmd": event.cmd})
         self.look()
-
-    def take_stats(self, stats: reports.Stats) -> None:
-        """Tell the round trip, if it is news."""
-        if stats.connection is not None and self.is_on_quic:
-            self._reporter.link_round_trip(QUIC, stats.connection.rtt_ms)
 
     def look(self) -> None:
         """Act on another choice; it may come with time alone."""
@@ -113,4 +114,4 @@ class LinkSteer:
         """Tell a change; attempt after attempt that ends the same way is none."""
         if self._reported != (state, reason):
             self._reported = (state, reason)
-            self._reporter.link(QUIC, state, reason=reason or None)
+            self._reporter.link(QUIC, state, reason or None, self._path)

@@ -36,13 +36,14 @@ class AppHooks:
 
 
 class TableApp(App[None]):
-    """Header, notice, table, log, filter, keys."""
+    """Header, path, notice, table, log, filter, keys."""
 
     ENABLE_COMMAND_PALETTE = False
     AUTO_FOCUS = None  # keys are commands until a filter is being typed
     CSS = """
     Screen { layout: vertical; }
     #header, #foot { height: 1; }
+    #path { height: 1; display: none; text-style: dim; }
     #notice { height: auto; max-height: 4; display: none; color: ansi_yellow; text-style: bold; }
     #empty { height: auto; display: none; text-style: dim; }
     Grid { height: 1fr; }
@@ -74,6 +75,7 @@ class TableApp(App[None]):
     def compose(self) -> ComposeResult:
         """Build the screen from top to bottom."""
         yield Static(id="header")
+        yield Static(id="path")
         yield Static(id="notice")
         yield Static(id="empty")
         yield self._grid
@@ -107,6 +109,8 @@ class TableApp(App[None]):
 
     def draw(self) -> None:
         """Fold the counters in and draw what differs from the last time."""
+        if not self.screen_stack or not self.screen_stack[0].query("#log"):
+            return  # the widgets are being taken down, or are not all there yet
         wall_s = clock.wall_s()
         self._picture.fold_traffic(self._hooks.traffic(), clock.monotonic_s())
         self._picture.prune(wall_s)

@@ -1,4 +1,4 @@
-"""What stands around the grid: header, notice, log, foot; each part is drawn when it changed."""
+"""What stands around the grid: header, path, notice, log, foot. Each is drawn when it changed."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from port_linker.ui.grid import Grid
 
 SAID_FOR_S = 4.0  # why a key did nothing
 LOG_LINES = 6
+MIN_HEIGHT = 12  # of the terminal, for what may be left out
 _STYLES = {
     "strong": "bold",
     "dim": "dim",
@@ -23,7 +24,7 @@ _STYLES = {
 
 
 class Frame:
-    """Draws into the widgets #header, #notice, #empty, #log and #foot of the app's own screen."""
+    """Draws into the own screen's widgets #header, #path, #notice, #empty, #log and #foot."""
 
     def __init__(self, app: App[None], picture: Snapshot, grid: Grid, ascii_only: bool) -> None:
         self._app = app
@@ -41,6 +42,8 @@ class Frame:
     def draw(self, wall_s: float, now_s: float, empty: str) -> None:
         """Draw all parts. empty: why the grid has no rows."""
         self._set("#header", self._header(wall_s))
+        is_high = self._app.size.height >= MIN_HEIGHT
+        self._set("#path", sentences.build_path(self._picture) if is_high else "")
         said = self._said if now_s < self._said_until_s else ""
         self._set("#notice", said or sentences.build_notice(self._picture, wall_s))
         self._set("#empty", empty)

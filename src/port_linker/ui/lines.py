@@ -61,7 +61,7 @@ class LineWriter:
     verbosity: int = 0
     is_policy_set: bool = False
     _shown: dict[str, str] = field(default_factory=dict)  # service key → its last line
-    _links: dict[str, LinkState] = field(default_factory=dict)
+    _links: dict[str, LinkEvent] = field(default_factory=dict)
     _outage_at: float | None = None
     _hinted: bool = False
 
@@ -140,15 +140,29 @@ class LineWriter:
 
     def _describe_link(self, event: LinkEvent) -> list[Line]:
         before = self._links.get(event.link)
-        if before is event.state:
-            return []  # only the round trip was measured anew
-        self._links[event.link] = event.state
-        if self.verbosity == 0 and event.state is not LinkState.UP and before is not LinkState.UP:
+        self._links[event.link] = event
+        if before is not None and before.state is event.state and before.reason == event.reason:
+            return self._describe_figures(before, event)
+        was_up = before is not None and before.state is LinkState.UP
+        if self.verbosity == 0 and event.state is not LinkState.UP and not was_up:
             return []  # an attempt, or the end of one: nothing that a person had is missing
-        rtt = "" if event.rtt_ms is None else f", round trip {words.format_rtt(event.rtt_ms)}"
         because = f": {event.reason}" if event.reason else ""
         is_doing = "is tried" if event.state is LinkState.TRYING else f"is {event.state}"
-        return [Line(f"link {event.link} {is_doing}{rtt}{because}")]
+        is_up = event.state is LinkState.UP
+        facts = "".join(f", {fact}" for fact in words.describe_path(event)) if is_up else ""
+        return [Line(f"link {event.link} {is_doing}{facts}{because}")]
+
+    def _describe_figures(self, before: LinkEvent, event: LinkEvent) -> list[Line]:
+        """Return the figures when they are known at first and when the path is another one.
+
+        The curious read all of them.
+        """
+        facts = words.describe_path(event)
+        is_first = event.mtu is not None and before.mtu is None
+        if not facts or not (is_first or before.path != event.path or self.verbosity):
+            return []
+        rates = words.format_rates(event.up_bytes_per_s or 0.0, event.down_bytes_per_s or 0.0)
+        return [Line(f"link {event.link}: " + ", ".join([*facts, *([rates] if rates else [])]))]
 
     def _describe_log(self, event: LogEvent) -> list[Line]:
         """Return what needs attention; with -v the log itself stands on stderr already."""

@@ -32,6 +32,9 @@ def build_header(picture: Snapshot, wall_s: float, width: int, ascii_only: bool)
     counts = picture.counts()
     told = [f"{counts[state]} {state.value}" for state in _COUNTED if counts[state]]
     parts += [Cell(text) for text in told]
+    moving = words.format_rates(*picture.rates())
+    if moving:
+        parts.append(Cell(moving))
     uptime_s = picture.uptime_s(wall_s)
     if uptime_s is not None:
         parts.append(Cell(f"for {words.format_duration(uptime_s)}", "dim"))
@@ -39,13 +42,13 @@ def build_header(picture: Snapshot, wall_s: float, width: int, ascii_only: bool)
 
 
 def _fit(parts: list[Cell], width: int) -> list[Cell]:
-    fitting: list[Cell] = []
-    room = width
-    for part in parts:
-        room -= len(part.text) + 2
-        if room < 0 and fitting:
-            break
-        fitting.append(part)
+    """Return the parts that fit; a later one that is short may stay where a long one left."""
+    fitting = parts[:1]
+    room = width - len(parts[0].text)
+    for part in parts[1:]:
+        if len(part.text) + 2 <= room:
+            fitting.append(part)
+            room -= len(part.text) + 2
     return fitting
 
 
@@ -61,6 +64,18 @@ def _link_parts(picture: Snapshot) -> list[Cell]:
         return [Cell(f"trying {trying[0]}", "dim")] if trying else []
     rtt_ms = picture.rtt_ms
     return [Cell(picture.link if rtt_ms is None else f"{picture.link} {words.format_rtt(rtt_ms)}")]
+
+
+def build_path(picture: Snapshot) -> str:
+    """Return where QUIC's packets go and how they fare; empty while there are none."""
+    quic = picture.links.get("quic")
+    if quic is None or quic.path is None or quic.state is LinkState.TRYING:
+        return ""
+    if quic.state is LinkState.DOWN:
+        parts = [f"quic not used: {quic.reason}" if quic.reason else "quic not used"]
+    else:
+        parts = words.describe_path(quic)
+    return clean_text("  ".join(parts), MAX_SENTENCE_CHARS)
 
 
 def build_notice(picture: Snapshot, wall_s: float) -> str:

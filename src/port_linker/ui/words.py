@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from port_linker.link.figures import OVER_SSH
 from port_linker.model import parse_endpoint
-from port_linker.session.events import ServiceEvent, ServiceState
+from port_linker.session.events import LinkEvent, ServiceEvent, ServiceState
 
 SYMBOLS = {
     ServiceState.READY: "●",
@@ -58,6 +59,32 @@ def format_duration(seconds: float) -> str:
 def format_rtt(rtt_ms: float) -> str:
     """Return "0.4 ms" or "38 ms"."""
     return f"{rtt_ms:.1f} ms" if rtt_ms < 10 else f"{rtt_ms:.0f} ms"
+
+
+def format_loss(percent: float) -> str:
+    """Return "0 % lost", "0.4 % lost" or "12 % lost"."""
+    digits = 1 if 0 < round(percent, 1) < 10 else 0
+    return f"{percent:.{digits}f} % lost"
+
+
+def format_rates(up_per_s: float, down_per_s: float) -> str:
+    """Return "11 MB/s down, 3.0 kB/s up", only what moves; bytes per second."""
+    rates = [(format_rate(down_per_s), "down"), (format_rate(up_per_s), "up")]
+    return ", ".join(f"{rate} {way}" for rate, way in rates if rate)
+
+
+def describe_path(event: LinkEvent) -> list[str]:
+    """Return path, MTU, round trip and loss of a QUIC link, as far as known."""
+    facts = []
+    if event.path is not None:
+        facts.append("over ssh" if event.path == OVER_SSH else f"UDP {event.path}")
+    if event.mtu is not None:
+        facts.append(f"MTU {event.mtu}")
+    if event.rtt_ms is not None:
+        facts.append(f"round trip {format_rtt(event.rtt_ms)}")
+    if event.loss_percent is not None:
+        facts.append(format_loss(event.loss_percent))
+    return facts
 
 
 def format_local(local: tuple[str, ...]) -> str:
