@@ -14,7 +14,7 @@ def a_report(*made: Check, kind: str = "ssh") -> Report:
 
 
 def test_stages_have_names_that_scripts_may_use() -> None:
-    assert len({stage.name for stage in STAGES}) == len(STAGES) == 14
+    assert len({stage.name for stage in STAGES}) == len(STAGES) == 22
     assert all(stage.name.replace("_", "").isalpha() for stage in STAGES)
     assert max(len(stage.title) for stage in STAGES) <= 12
 
@@ -59,7 +59,10 @@ def test_the_last_line_says_how_it_stands() -> None:
     warned = Check(checks.CLOCK, State.WARN, "x")
     bad = fail(checks.LINK, LinkLost("gone"))
     assert a_report(good).summary() == "dev1 can be mirrored; all is well."
-    assert "1 of 2 stages could be better" in a_report(good, warned).summary()
+    skipped = Check(checks.QUIC_MTU, State.SKIP, "x")
+    noted = Check(checks.QUIC_HERE, State.NOTE, "x")
+    assert "1 of 2 stages could be better" in a_report(good, warned, skipped).summary()
+    assert a_report(good, noted, skipped).summary() == "dev1 can be mirrored; all is well."
     assert "cannot be mirrored yet" in a_report(good, warned, bad).summary()
 
 

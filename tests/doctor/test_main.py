@@ -15,6 +15,7 @@ from port_linker.doctor.main import Patience, examine
 from port_linker.doctor.opening import ReachOptions
 from port_linker.ssh.target import parse_target
 from tests.doctor.mute_agent import mute_python, write_python
+from tests.fakes.tunnel import write_fake
 
 LIMITS = StepLimits(login_s=0.5, shell_s=0.5, upload_s=10, attach_s=10)
 SHORT = Patience(answer_s=2.0, rate_s=0.3)
@@ -22,7 +23,7 @@ SHORT = Patience(answer_s=2.0, rate_s=0.3)
 
 async def look(host: str, python: str | None = None, attach_s: float = 10.0) -> Report:
     limits = StepLimits(login_s=5, shell_s=10, upload_s=10, attach_s=attach_s)
-    options = ReachOptions(target_python=python, limits=limits)
+    options = ReachOptions(target_python=python, limits=limits, link="stdio")
     return await examine(parse_target(host), options, lambda _check: None, patience=SHORT)
 
 
@@ -42,7 +43,13 @@ def failed(report: Report) -> Check:
     return report.checks[place]
 
 
-async def test_a_healthy_target_passes_every_stage() -> None:
+async def test_a_healthy_target_passes_every_stage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sidecar = write_fake(str(tmp_path))
+    monkeypatch.setattr("port_linker.doctor.quic.find_executable", lambda: sidecar)
+    monkeypatch.setenv("SSH_CONNECTION", "127.0.0.1 50000 127.0.0.1 22")
+    monkeypatch.setattr("port_linker.doctor.quic.find_direct_addresses", here)
     told: list[Check] = []
     options = ReachOptions(allow_self=True)
     began = time.monotonic()
@@ -58,6 +65,11 @@ async def test_a_healthy_target_passes_every_stage() -> None:
     assert facts[checks.ROUND_TRIP]["samples"] == 5
     assert abs(facts[checks.CLOCK]["offset_ms"]) < 1000
     assert facts[checks.DISCOVERY]["source"] == "sock_diag"
+
+
+async def here(*_: object) -> tuple[str, ...]:
+    """What ssh would say of a target on this machine."""
+    return ("127.0.0.1",)
 
 
 async def test_this_very_machine_is_told() -> None:

@@ -10,6 +10,8 @@ import pytest
 from port_linker.deploy.channel import AgentChannel, AgentRestarted, ChannelEnded, ChannelEvent
 from port_linker.doctor.probe import LinkProbe
 from port_linker.errors import LinkLost, TargetError
+from port_linker.protocol.gauge import QuicCounted
+from port_linker.protocol.quic import QuicEnded
 
 
 class FakeChannel(AgentChannel):
@@ -87,6 +89,26 @@ async def test_what_comes_is_counted_and_facts_are_kept_once(probe: LinkProbe) -
         probe.on_control(message)
     assert (probe.filled_bytes, probe.services) == (4, 2)
     assert (await probe.facts(1))["uid"] == 1
+
+
+async def test_words_of_quic_go_to_the_attempt(
+    probe: LinkProbe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[object] = []
+    probe.on_control({"t": "quic-ended", "attempt": 1, "reason": "nobody asked"})
+
+    class Attempt:
+        number = 1
+        take_message = staticmethod(said.append)
+
+    monkeypatch.setattr(probe, "_quic", Attempt)
+    probe.on_control({"t": "quic-ended", "attempt": 1, "reason": "no"})
+    probe.on_control({"t": "quic-counted", "attempt": 1, "sent": 5, "lost": 0})
+    probe.on_control({"t": "quic-later"})
+    assert said == [QuicEnded(1, "no"), QuicCounted(1, 5, 0)]
+    probe.on_control({"t": "quic-counted"})
+    assert said[-1] == QuicEnded(1, "a malformed quic-counted"), "who waits hears of the end"
+    monkeypatch.setattr(probe, "_quic", None)
 
 
 async def test_a_goodbye_without_a_link_says_nothing(probe: LinkProbe) -> None:

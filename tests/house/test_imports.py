@@ -48,6 +48,10 @@ DECIDING = [
     "link.choose",
     "link.retry",
     "link.addresses",
+    "link.figures",
+    "protocol.gauge",
+    "doctor.judge",
+    "doctor.judge_quic",
     "session.outage",
     "mux.outbox",
     "mux.payloads",
@@ -63,6 +67,7 @@ NEIGHBOURS = {
     ("agent", "link"),  # the agent is the far end of both links
     ("deploy", "ssh"),  # the channel to the agent is ssh's child
     ("demo", "session"),  # the demo is a session with a front end of its own
+    ("doctor", "session"),  # the doctor brings QUIC up as a session does
 }
 SIDEWAYS: set[tuple[str, str]] = set()  # (importer, imported), each with its reason beside it
 

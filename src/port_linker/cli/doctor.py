@@ -7,7 +7,7 @@ import secrets
 import sys
 
 from port_linker import __version__, clock
-from port_linker.cli.args import Settings, may_not_ask
+from port_linker.cli.args import Settings, may_not_ask, parse_udp_ports
 from port_linker.cli.connect import look_around
 from port_linker.cli.signals import run_main
 from port_linker.deploy.settings import StepLimits
@@ -40,6 +40,8 @@ def plan_reach(settings: Settings, asks_nobody: bool) -> ReachOptions:
     return ReachOptions(
         ssh_options=(*settings.ssh_option, *quiet),
         target_python=settings.target_python,
+        link=settings.link,
+        udp_ports=parse_udp_ports(settings.udp_port),
         limits=StepLimits(
             login_s=LOGIN_S if asks_nobody else ASKED_LOGIN_S,
             shell_s=STEP_S,

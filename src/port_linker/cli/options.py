@@ -110,8 +110,9 @@ OPTIONS = (
         "link",
         Kind.TEXT,
         "What carries the bytes: auto begins over ssh and moves to QUIC once that answers; stdio"
-        " stays with ssh; quic ends the session if QUIC does not come up.",
-        _CONNECT,
+        " stays with ssh; quic ends the session if QUIC does not come up, and is a failure for"
+        " the doctor then.",
+        _REACH,
         "Reaching HOST",
         "WHICH",
         choices=LINK_CHOICES,
@@ -121,7 +122,7 @@ OPTIONS = (
         Kind.TEXT,
         "The UDP port that QUIC uses on HOST, or a range of which the first free one is taken;"
         " 60000-61000 unless told otherwise.",
-        _CONNECT,
+        _REACH,
         "Reaching HOST",
         "PORT",
     ),

@@ -19,9 +19,10 @@ class State(enum.StrEnum):
     """How a stage stands."""
 
     PASS = "pass"  # noqa: S105 - no password
+    NOTE = "note"  # it is so, and no trouble
     WARN = "warn"  # it works, though not as well as it could
     FAIL = "fail"
-    SKIP = "skip"  # an earlier stage failed
+    SKIP = "skip"  # an earlier stage failed, or there is nothing to look at
 
 
 @dataclass(frozen=True)
@@ -46,9 +47,19 @@ CLOCK = Stage("clock", "clock")
 LIMITS_TARGET = Stage("limits_target", "limits there")
 LIMITS_HERE = Stage("limits_here", "limits here")
 PORTS = Stage("ports", "ports here")
+QUIC_HERE = Stage("quic_here", "QUIC here")
+QUIC_THERE = Stage("quic_there", "QUIC there")
+QUIC_PATH = Stage("quic_path", "UDP path")
+QUIC_ROUND_TRIP = Stage("quic_round_trip", "QUIC trip")
+QUIC_DOWNLOAD = Stage("quic_download", "QUIC from")
+QUIC_UPLOAD = Stage("quic_upload", "QUIC to")
+QUIC_LOSS = Stage("quic_loss", "QUIC loss")
+QUIC_MTU = Stage("quic_mtu", "QUIC MTU")
 STAGES = (
     *(LOGIN, SHELL, PYTHON, DIRECTORY, AGENT, LINK, DISCOVERY),
     *(ROUND_TRIP, DOWNLOAD, UPLOAD, CLOCK, LIMITS_TARGET, LIMITS_HERE, PORTS),
+    *(QUIC_HERE, QUIC_THERE, QUIC_PATH, QUIC_ROUND_TRIP),
+    *(QUIC_DOWNLOAD, QUIC_UPLOAD, QUIC_LOSS, QUIC_MTU),
 )
 _LOGIN_TITLES = {"ssh": "ssh", "docker": "docker", "exec": "command"}
 
@@ -148,10 +159,9 @@ class Report:
         if failed is not None:
             return f"{target} cannot be mirrored yet; the failed stage says what to try."
         warned = sum(check.state is State.WARN for check in self.checks)
+        looked = sum(check.state is not State.SKIP for check in self.checks)
         if warned:
-            return (
-                f"{target} can be mirrored; {warned} of {len(self.checks)} stages could be better."
-            )
+            return f"{target} can be mirrored; {warned} of {looked} stages could be better."
         return f"{target} can be mirrored; all is well."
 
 

@@ -14,6 +14,7 @@ from port_linker.doctor.answers import Probed, parse_probed
 from port_linker.doctor.checks import Check, Report, Stage, State, fail
 from port_linker.doctor.opening import Opening, ReachOptions
 from port_linker.doctor.probe import LinkProbe
+from port_linker.doctor.quic import QuicExamination
 from port_linker.errors import PortLinkerError, TargetError
 from port_linker.protocol.messages import Facts, parse_facts
 from port_linker.ssh.target import Target
@@ -54,18 +55,19 @@ async def examine(
 
     channel = await Opening(add, show_line).open(target, options)
     if channel is not None:
-        await _examine_agent(channel, add, patience, options.allow_self)
+        await _examine_agent(channel, target, options, add, patience)
     for check in report.missing():
         add(check)
     return report
 
 
 async def _examine_agent(
-    channel: AgentChannel, add: Tell, patience: Patience, allow_self: bool
+    channel: AgentChannel, target: Target, options: ReachOptions, add: Tell, patience: Patience
 ) -> None:
     probe = LinkProbe(channel)
     try:
-        await _Examination(probe, add, patience, allow_self).run()
+        if await _Examination(probe, add, patience, options.allow_self).run():
+            await QuicExamination(probe, target, options, add).run()
         await probe.say_goodbye(GOODBYE_S)
     finally:
         await probe.close()
@@ -82,8 +84,8 @@ class _Examination:
         self._facts: Facts
         self._probed: Probed
 
-    async def run(self) -> None:
-        """Look at one after the other, up to the first that fails."""
+    async def run(self) -> bool:
+        """Look at one after the other, up to the first that fails; return whether none did."""
         local = read_local_facts()
         stages: tuple[tuple[Stage, Callable[[], Awaitable[Check]]], ...] = (
             (checks.LINK, self._open),
@@ -99,10 +101,11 @@ class _Examination:
                 self._add(await look())
             except PortLinkerError as error:
                 self._add(fail(stage, error, clock.monotonic_s() - began_s))
-                return
+                return False
         self._add(judge.judge_target_limits(self._probed))
         self._add(judge.judge_local_limits(local))
         self._add(judge.judge_ports(local, self._facts))
+        return True
 
     async def _open(self) -> Check:
         began_s = clock.monotonic_s()

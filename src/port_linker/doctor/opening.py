@@ -21,6 +21,7 @@ from port_linker.doctor import checks
 from port_linker.doctor.checks import Check, State, fail
 from port_linker.doctor.judge import judge_directory
 from port_linker.errors import PortLinkerError
+from port_linker.session.settings import LINK_AUTO, UDP_PORTS
 from port_linker.ssh.target import Target
 
 LEASE_S = 10.0  # if the doctor is killed, its agent ends after it
@@ -38,12 +39,16 @@ class ReachOptions:
     """How the target is reached.
 
     limits: seconds for each step. allow_self: the target may be this very machine.
+    link: auto, stdio (QUIC is not looked at) or quic (without it the target fails). udp_ports: the
+    first and the last that QUIC may use on the target.
     """
 
     ssh_options: tuple[str, ...] = ()
     target_python: str | None = None
     limits: StepLimits = field(default_factory=StepLimits)
     allow_self: bool = False
+    link: str = LINK_AUTO
+    udp_ports: tuple[int, int] = UDP_PORTS
 
 
 class Opening:

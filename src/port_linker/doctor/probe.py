@@ -11,9 +11,13 @@ from typing import Any
 from port_linker import clock
 from port_linker.deploy.channel import AgentChannel, AgentRestarted
 from port_linker.doctor.answers import count_services, fill_bytes
-from port_linker.errors import LinkLost, TargetError
+from port_linker.errors import LinkLost, ProtocolError, TargetError
+from port_linker.link.find import Tunnel
 from port_linker.link.mux_link import MuxLink
 from port_linker.model import clean_text
+from port_linker.protocol.gauge import parse_answer
+from port_linker.protocol.quic import QuicEnded, parse_from_agent
+from port_linker.session.introduce import AttemptConfig, QuicAttempt
 from port_linker.tasks import start_task, stop_task
 
 FILL = "." * (64 << 10)
@@ -32,6 +36,7 @@ class LinkProbe:
         self._facts: asyncio.Future[dict[str, Any]] = self._loop.create_future()
         self._number = 0
         self._watch = start_task(self._watch_channel(), "watch channel")
+        self._quic: QuicAttempt | None = None
         self.filled_bytes = 0
         self.services = 0
         self.complaint = ""  # the agent's last word of an error
@@ -82,6 +87,17 @@ class LinkProbe:
             self._link.send_control({"t": "padding", "fill": FILL[: size - start]})
         await self.ask("measure", limit_s, bytes=0)
         return clock.monotonic_s() - began_s
+
+    def start_quic(self, tunnel: Tunnel, config: AttemptConfig) -> QuicAttempt:
+        """Begin an attempt to bring QUIC up beside this link. Raises SidecarFailed."""
+        self._quic = QuicAttempt(tunnel, self._link, config, lambda _event: None)
+        return self._quic
+
+    async def stop_quic(self) -> None:
+        """End the attempt, on both sides."""
+        attempt, self._quic = self._quic, None
+        if attempt is not None:
+            await attempt.close()
 
     async def say_goodbye(self, limit_s: float) -> None:
         """Have the agent end, and wait for that at most limit_s."""
@@ -140,6 +156,8 @@ class LinkProbe:
         """The pipe ended."""
         if not self._lost.done():
             self._lost.set_result(reason)
+        if self._quic is not None:
+            self._quic.take_message(QuicEnded(self._quic.number, reason))
 
     def on_round_trip(self, rtt_s: float) -> None:
         """A ping was answered."""
@@ -154,7 +172,18 @@ class LinkProbe:
             self._settle(str(message.get("id")), message)
         elif kind == "services":
             self.services += count_services(message)
+        elif isinstance(kind, str) and kind.startswith("quic-"):
+            self._take_quic(message)
         elif kind == "facts" and not self._facts.done():
             self._facts.set_result(message)
         elif kind == "log" and message.get("level") == "error":
             self.complaint = clean_text(str(message.get("message")), 200)
+
+    def _take_quic(self, message: dict[str, Any]) -> None:
+        try:
+            said = parse_from_agent(message) or parse_answer(message)
+        except ProtocolError as error:
+            self.on_link_lost(error.message)
+            return
+        if said is not None and self._quic is not None:
+            self._quic.take_message(said)

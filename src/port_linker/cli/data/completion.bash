@@ -24,7 +24,7 @@ _port_linker() {
     case $verb in
         connect) words="--only --skip --allow --all-users --max-services --map --on-conflict --own-user-only --ssh-option --target-python --lease --link --udp-port --json --plain --no-input --no-color --verbose -v --log-file --help $(_port_linker_hosts)" ;;
         demo) words="--json --plain --no-input --no-color --verbose -v --log-file --once --help" ;;
-        doctor) words="--ssh-option --target-python --json --no-input --no-color --verbose -v --log-file --help $(_port_linker_hosts)" ;;
+        doctor) words="--ssh-option --target-python --link --udp-port --json --no-input --no-color --verbose -v --log-file --help $(_port_linker_hosts)" ;;
         completion) words="--help bash zsh fish" ;;
         schema) words="--help" ;;
         version) words="--json --help" ;;
