@@ -71,6 +71,7 @@ impl Endpoint {
         self.quic.rebind_abstract(socket.clone())?;
         *lock(&self.socket) = socket;
         self.pulse.want();
+        self.path.rebound.notify_one();
         Ok(())
     }
 

@@ -21,7 +21,14 @@ pub async fn run_live(endpoint: &Endpoint, link: &Link, events: &EventsTx) {
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut watch = Watch::new(link);
     loop {
-        ticks.tick().await;
+        tokio::select! {
+            _ = ticks.tick() => {}
+            () = endpoint.path.answered.notified() => {}
+            () = endpoint.path.rebound.notified() => {
+                drop(endpoint.path.take_answers()); // to the old socket
+                route.rebound(Instant::now().into_std());
+            }
+        }
         // The target has no say: it answers to where the host's last packet came from.
         let has_relay = link.is_host && endpoint.path.has_relay();
         let mut actions: Vec<_> = route.set_relay(has_relay).into_iter().collect();

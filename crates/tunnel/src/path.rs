@@ -25,6 +25,8 @@ pub struct Path {
     answers: Mutex<VecDeque<(u64, SocketAddr)>>,
     /// Woken when an answer has come.
     pub answered: Notify,
+    /// Woken when the socket is a new one.
+    pub rebound: Notify,
     relay: Mutex<Option<Arc<UnixDatagram>>>,
     waker: Mutex<Option<Waker>>,
     /// The host's only peer, as quinn knows it; what comes by relay seems to come from there.
@@ -44,6 +46,7 @@ impl Path {
             prober: Mutex::default(),
             answers: Mutex::default(),
             answered: Notify::new(),
+            rebound: Notify::new(),
             relay: Mutex::default(),
             waker: Mutex::default(),
             peer: Mutex::default(),

@@ -18,6 +18,8 @@ pub const HEARTBEAT: Duration = Duration::from_secs(2);
 const HURRY: Duration = Duration::from_millis(500);
 /// Answers over UDP, with no question lost between, before it is trusted again.
 const ANSWERS_TO_RETURN: u32 = 2;
+/// A new socket is for a new network, or for a NAT that forgot us: for so long one answer is enough.
+const FRESH: Duration = QUIET;
 
 /// What carries the packets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +53,7 @@ pub struct Route {
     heard_at: Instant,
     beat_at: Instant,
     probed_at: Instant,
+    rebound_at: Option<Instant>,
     is_quiet: bool,
     answers: u32,
     unanswered: u32,
@@ -65,6 +68,7 @@ impl Route {
             heard_at: now,
             beat_at: now,
             probed_at: now,
+            rebound_at: None,
             is_quiet: false,
             answers: 0,
             unanswered: 0,
@@ -92,7 +96,22 @@ impl Route {
         self.answers += 1;
     }
 
-    /// Called about four times a second. `heard_at`: when a packet of the peer last came, any way.
+    /// The UDP socket is a new one: what the old one lacked says nothing, so ask at once.
+    pub fn rebound(&mut self, now: Instant) {
+        self.rebound_at = Some(now);
+        (self.answers, self.unanswered) = (0, 0);
+        self.probed_at = now.checked_sub(HURRY).unwrap_or(self.probed_at);
+    }
+
+    fn answers_needed(&self, now: Instant) -> u32 {
+        let is_fresh = |at| now.saturating_duration_since(at) < FRESH;
+        match self.rebound_at {
+            Some(at) if is_fresh(at) => 1,
+            _ => ANSWERS_TO_RETURN,
+        }
+    }
+
+    /// Called about four times a second, and when there is news. `heard_at`: when a packet of the peer last came, any way.
     pub fn tick(&mut self, heard_at: Instant, now: Instant) -> Vec<Action> {
         self.heard_at = self.heard_at.max(heard_at);
         let silence = now.saturating_duration_since(self.heard_at);
@@ -125,7 +144,7 @@ impl Route {
     }
 
     fn probe(&mut self, now: Instant, actions: &mut Vec<Action>) {
-        if self.answers >= ANSWERS_TO_RETURN {
+        if self.answers >= self.answers_needed(now) {
             self.via = Via::Udp;
             self.answers = 0;
             self.heard_at = now;

@@ -88,6 +88,20 @@ fn without_a_relay_the_beats_go_on() {
 }
 
 #[test]
+fn a_new_socket_is_asked_at_once_and_one_answer_is_enough() {
+    let start = Instant::now();
+    let mut route = Route::new(start);
+    route.set_relay(true);
+    route.tick(start, at(start, 6000));
+    route.rebound(at(start, 6100));
+    let asked = route.tick(start, at(start, 6100));
+    assert!(asked.contains(&Action::Probe), "{asked:?}");
+    route.answered();
+    let back = route.tick(start, at(start, 6110));
+    assert!(back.contains(&Action::Use(Via::Udp)), "{back:?}");
+}
+
+#[test]
 fn answers_with_losses_between_do_not_count() {
     let start = Instant::now();
     let mut route = Route::new(start);

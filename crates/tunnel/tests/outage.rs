@@ -159,6 +159,29 @@ async fn without_udp_the_flow_goes_on_by_the_relay_and_comes_back() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_new_socket_after_a_sleep_is_used_at_once_though_the_relay_was_in_use() {
+    let mut pair = pair(30, 0.0).await;
+    let (_mute, relay) = StdDatagram::pair().unwrap(); // ssh is as dead as the NAT's memory
+    relay.set_nonblocking(true).unwrap();
+    let relay = UnixDatagram::from_std(relay).unwrap();
+    pair.ends.host.path.set_relay(Some(relay));
+    let (took, _) = carry_through(&mut pair, async |pair| {
+        pair.ends.network.forget(HOST);
+        black_out(pair, 6).await;
+        let socket = pair.ends.network.socket("10.7.7.7:7");
+        pair.ends.host.rebind_with(socket).unwrap();
+        let since = Instant::now();
+        for expected in [Via::Relay, Via::Udp] {
+            let is_it = |e: &Event| matches!(e, Event::PathChanged { via, .. } if *via == expected);
+            wait_event(&mut pair.ends.host_events, is_it).await;
+        }
+        since.elapsed()
+    })
+    .await;
+    assert!(took < Duration::from_millis(200), "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_end_of_the_peer_is_told() {
     let mut pair = pair(10, 0.0).await;
     pair.ends.target.quic.close(0u32.into(), b"");
