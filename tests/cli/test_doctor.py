@@ -70,6 +70,13 @@ def test_without_a_person_ssh_asks_nothing_and_waits_less(
     assert not reach.allow_self
 
 
+def test_which_link_is_looked_at() -> None:
+    plain = doctor.plan_reach(Settings("doctor", "dev1"), True)
+    assert (plain.link, plain.udp_ports) == ("auto", (60000, 61000))
+    asked = doctor.plan_reach(Settings("doctor", "dev1", link="quic", udp_port="60007"), True)
+    assert (asked.link, asked.udp_ports) == ("quic", (60007, 60007))
+
+
 def test_what_ssh_says_goes_to_stderr_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     doctor._show_line("a banner\x1b[2J")
     assert capsys.readouterr().err == "a banner\ufffd[2J\n"
