@@ -26,6 +26,7 @@ fn cases() -> Vec<Case> {
     let one = || vec![Flow::ours()];
     let two = |other: Flow| vec![Flow::ours(), Flow::ours().from(0.3), other];
     let far = || Path::new(200.0, 60);
+    let lan = || Path::new(1000.0, 1).queue(50.0);
     vec![
         case("60ms", far(), one()),
         case("60ms-0.5%", far().loss(0.005), one()),
@@ -41,6 +42,14 @@ fn cases() -> Vec<Case> {
         case("1M-deep", Path::new(1.0, 40).queue(20.0), one()),
         case("lan", Path::new(940.0, 1).queue(4.0), one()),
         case("lan-deep", Path::new(940.0, 1).queue(50.0), one()),
+        case("stall-send-10", lan().stalls(10, 0), one()),
+        case("stall-read-3", lan().stalls(0, 3), one()),
+        case("stall-read-10", lan().stalls(0, 10), one()),
+        case("stall-both-3", lan().stalls(3, 3), one()),
+        case("stall-both-10", lan().stalls(10, 10), one()),
+        case("far-stall-send", far().stalls(10, 0), one()),
+        case("far-stall-read", far().stalls(0, 10), one()),
+        case("far-stall-both", far().stalls(10, 10), one()),
         case("wifi-deep", Path::new(50.0, 2).queue(200.0), one()),
         case("two", far(), vec![Flow::ours(), Flow::ours().from(3.0)]),
         case(

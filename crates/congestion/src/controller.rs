@@ -21,6 +21,10 @@ impl Steady {
 }
 
 impl Controller for Steady {
+    fn on_sent(&mut self, _now: Instant, bytes: u64, _last_packet_number: u64) {
+        self.model.on_sent(bytes);
+    }
+
     fn on_ack(
         &mut self,
         now: Instant,
@@ -46,7 +50,8 @@ impl Controller for Steady {
     }
 
     fn window(&self) -> u64 {
-        self.model.window()
+        // quinn asks for one window to send by and to pace by.
+        self.model.pacing_window()
     }
 
     fn metrics(&self) -> ControllerMetrics {

@@ -73,6 +73,16 @@ fn a_path_without_delay_is_filled() {
 }
 
 #[test]
+fn a_machine_that_stands_still_now_and_then_is_no_slow_path() {
+    for (sender_ms, receiver_ms) in [(10, 0), (0, 10), (3, 3)] {
+        let near = Path::new(1000.0, 1).queue(50.0);
+        assert_over(steady_rate(&near.stalls(sender_ms, receiver_ms)), 700.0);
+        let far = Path::new(200.0, 60).stalls(sender_ms, receiver_ms);
+        assert_over(steady_rate(&far), 150.0);
+    }
+}
+
+#[test]
 fn a_rate_that_drops_to_a_tenth_is_found() {
     let far = Path::new(200.0, 60).queue(20.0);
     let mut simulator = Simulator::new(far, vec![Flow::ours()], 1);

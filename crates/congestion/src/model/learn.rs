@@ -28,7 +28,7 @@ impl Model {
             self.min_seen = now;
         }
         let usual = self.usual_rtt();
-        let long = usual + usual / 2 + 2 * self.config.slack;
+        let long = usual + usual / 2 + 2 * self.slack();
         self.inflated = if rtt > long { self.inflated + 1 } else { 0 };
         if self.phase == Phase::Empty {
             self.empty.rtt = Some(self.empty.rtt.map_or(rtt, |old| old.min(rtt)));
@@ -43,7 +43,7 @@ impl Model {
 
     pub(super) fn learn_loss(&mut self, rate: u64, round: &Round) {
         let least = self.rtts.get().unwrap_or_default();
-        if let Some(rtt) = self.base.on_round(least + least / 10 + self.config.slack) {
+        if let Some(rtt) = self.base.on_round(least + least / 10 + self.slack()) {
             self.standing = rtt;
         }
         self.hold = self.hold.saturating_sub(1);

@@ -6,6 +6,7 @@
 
 mod config;
 mod learn;
+mod pace;
 mod phases;
 mod window;
 
@@ -13,6 +14,7 @@ pub use config::ModelConfig;
 
 use crate::filter::{RecentMax, RecentMin};
 use crate::loss::{BaseLoss, RoundLoss};
+use pace::Pace;
 use std::time::{Duration, Instant};
 use window::PACKETS_MIN;
 
@@ -39,6 +41,9 @@ pub struct Model {
     mtu: u64,
     phase: Phase,
     window: u64,
+    /// Bytes sent and neither acknowledged nor lost.
+    in_flight: u64,
+    pace: Pace,
     rates: RecentMax,
     rtts: RecentMin,
     base: BaseLoss,
@@ -76,6 +81,8 @@ struct Round {
     batch_rtt: Duration,
     /// The window was filled at least once.
     filled: bool,
+    /// The application had nothing to send at least once.
+    app_limited: bool,
     window: u64,
 }
 
@@ -89,6 +96,7 @@ impl Round {
             batch: 0,
             batch_rtt: Duration::MAX,
             filled: false,
+            app_limited: false,
             window,
         }
     }
@@ -116,6 +124,8 @@ impl Model {
             mtu: mtu.max(1),
             phase: Phase::Startup,
             window,
+            in_flight: 0,
+            pace: Pace::default(),
             rates: RecentMax::default(),
             rtts: RecentMin::new(now),
             base: BaseLoss::default(),
@@ -136,8 +146,20 @@ impl Model {
         }
     }
 
+    /// Bytes that may be under way.
     pub fn window(&self) -> u64 {
         self.window
+    }
+
+    /// The window to pace by: more than may be under way while the pacer, not the path, is what
+    /// holds the sender back, and there is room.
+    pub fn pacing_window(&self) -> u64 {
+        let is_full = self.in_flight + pace::BURST_PACKETS * self.mtu >= self.window;
+        if is_full {
+            self.window
+        } else {
+            self.pace.boost(self.window)
+        }
     }
 
     pub fn initial_window(&self) -> u64 {
@@ -168,6 +190,11 @@ impl Model {
         self.base.share()
     }
 
+    /// Packets leave.
+    pub fn on_sent(&mut self, bytes: u64) {
+        self.in_flight = self.in_flight.saturating_add(bytes);
+    }
+
     /// One packet, sent at `sent`, has arrived.
     pub fn on_ack(&mut self, now: Instant, sent: Instant, bytes: u64) {
         let round = &mut self.round;
@@ -185,7 +212,9 @@ impl Model {
         let batch = std::mem::take(&mut self.round.batch);
         let rtt = std::mem::replace(&mut self.round.batch_rtt, Duration::MAX);
         let near = in_flight + batch + 3 * self.mtu;
-        self.round.filled |= !app_limited || near as f64 >= 0.9 * self.window as f64;
+        self.in_flight = in_flight;
+        self.round.filled |= near as f64 >= 0.9 * self.round.window as f64;
+        self.round.app_limited |= app_limited;
         if self.phase == Phase::Startup && 2 * near >= self.window && !self.is_queued(rtt) {
             self.window += batch;
         }
@@ -235,6 +264,7 @@ impl Model {
         let round = std::mem::replace(&mut self.round, next);
         let elapsed = now.saturating_duration_since(round.start);
         let rate = (round.loss.acked as f64 / elapsed.as_secs_f64()) as u64;
+        self.pace.learn(round.filled, round.app_limited);
         self.learn_rtt(now, &round);
         self.learn_rate(rate, &round);
         self.learn_loss(rate, &round);

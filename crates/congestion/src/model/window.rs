@@ -9,6 +9,9 @@ pub(super) const PACKETS_MIN: u64 = 4;
 /// No more than so many least round trips are believed to be others' doing.
 const STANDING_MAX: u32 = 4;
 
+/// A round trip without a queue that is none to speak of.
+const NEAR: Duration = Duration::from_millis(2);
+
 /// An attempt goes beyond such a window by this fraction of it.
 const LIFT: u64 = 5;
 
@@ -16,7 +19,7 @@ impl Model {
     /// Whether a round trip shows that packets wait somewhere.
     pub(super) fn is_queued(&self, rtt: Duration) -> bool {
         let least = self.rtts.get();
-        least.is_some_and(|least| rtt > least + least / 4 + self.config.slack)
+        least.is_some_and(|least| rtt > least + least / 4 + self.slack())
     }
 
     /// Bytes that the path holds at a gain, without the slack.
@@ -55,8 +58,15 @@ impl Model {
         self.product(self.config.ease) + self.slack_bytes() / 2 + 3 * self.mtu
     }
 
+    /// Twice as much where there is next to no delay: there the machines' own pauses are the longest
+    /// part of a round trip, and a queue of these few milliseconds costs nobody anything.
+    pub(super) fn slack(&self) -> Duration {
+        let is_near = self.rtts.get().is_some_and(|least| least < NEAR);
+        self.config.slack * if is_near { 2 } else { 1 }
+    }
+
     pub(super) fn slack_bytes(&self) -> u64 {
-        (self.rates.get() as f64 * self.config.slack.as_secs_f64()) as u64
+        (self.rates.get() as f64 * self.slack().as_secs_f64()) as u64
     }
 
     pub(super) fn capped(&self, wanted: u64) -> u64 {

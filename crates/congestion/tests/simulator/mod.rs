@@ -16,6 +16,7 @@ pub const MTU: u64 = 1500;
 
 /// What a sender asks of its congestion control.
 pub trait Control {
+    fn on_sent(&mut self, _bytes: u64) {}
     fn on_ack(&mut self, now: Instant, sent: Instant, bytes: u64);
     fn on_end_acks(&mut self, now: Instant, in_flight: u64, app_limited: bool);
     fn on_loss(&mut self, now: Instant, sent: Instant, persistent: bool, bytes: u64);
@@ -26,6 +27,9 @@ pub trait Control {
 }
 
 impl Control for Model {
+    fn on_sent(&mut self, bytes: u64) {
+        Model::on_sent(self, bytes);
+    }
     fn on_ack(&mut self, now: Instant, sent: Instant, bytes: u64) {
         Model::on_ack(self, now, sent, bytes);
     }
@@ -36,7 +40,7 @@ impl Control for Model {
         Model::on_loss(self, now, sent, persistent, bytes);
     }
     fn window(&self) -> u64 {
-        Model::window(self)
+        Model::pacing_window(self)
     }
     fn describe(&self) -> String {
         format!(
@@ -60,6 +64,9 @@ pub struct Path {
     /// Share of the packets lost at random, each way.
     pub loss: f64,
     pub jitter: Duration,
+    /// The sender's and the receiver's machine stand still: up to twice so long, then run for up
+    /// to once so long.
+    pub stalls: [Duration; 2],
 }
 
 impl Path {
@@ -71,7 +78,12 @@ impl Path {
             queue: product as u64,
             loss: 0.0,
             jitter: Duration::ZERO,
+            stalls: [Duration::ZERO; 2],
         }
+    }
+    pub fn stalls(mut self, sender_ms: u64, receiver_ms: u64) -> Self {
+        self.stalls = [sender_ms, receiver_ms].map(Duration::from_millis);
+        self
     }
     pub fn loss(mut self, share: f64) -> Self {
         self.loss = share;
@@ -164,6 +176,7 @@ pub struct Simulator {
     order: u64,
     random: u64,
     busy_until: Instant,
+    frozen: [(Instant, Instant); 2],
     receivers: Vec<Receiver>,
     acks: Vec<Vec<u64>>,
     pub samples: Vec<Sample>,
@@ -196,6 +209,7 @@ impl Simulator {
             order: 0,
             random: seed,
             busy_until: epoch(),
+            frozen: [(epoch(), epoch()); 2],
             receivers: (0..n).map(|_| Receiver::default()).collect(),
             acks: Vec::new(),
             samples: Vec::new(),
@@ -254,7 +268,28 @@ impl Simulator {
         ((z ^ (z >> 31)) >> 11) as f64 / (1u64 << 53) as f64
     }
 
+    /// When a machine gets to work on what happens now.
+    fn awake(&mut self, now: Instant, machine: usize) -> Instant {
+        let stall = self.path.stalls[machine];
+        while !stall.is_zero() && self.frozen[machine].1 <= now {
+            let (run, still) = (self.unit(), 2.0 * self.unit());
+            let from = self.frozen[machine].1 + stall.mul_f64(run);
+            self.frozen[machine] = (from, from + stall.mul_f64(still));
+        }
+        let (from, to) = self.frozen[machine];
+        if from <= now { now.max(to) } else { now }
+    }
+
     fn handle(&mut self, now: Instant, event: Event) {
+        let machine = match event {
+            Event::Wake { .. } | Event::Ack { .. } => Some(0),
+            Event::Arrive { .. } | Event::Receiver { .. } => Some(1),
+            Event::Sample => None,
+        };
+        let awake = machine.map_or(now, |machine| self.awake(now, machine));
+        if awake > now {
+            return self.at(awake, event);
+        }
         match event {
             Event::Wake { flow } => self.flows[flow].sender.on_timer(now),
             Event::Arrive { flow, packet } => self.receive(now, flow, packet),

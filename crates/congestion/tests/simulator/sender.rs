@@ -90,6 +90,7 @@ impl Sender {
             self.last_ack = now;
         }
         self.in_flight += MTU;
+        self.control.on_sent(MTU);
         self.sent.insert(number, now);
         if let Some(pacer) = &mut self.pacer {
             pacer.tokens = pacer.tokens.saturating_sub(MTU);
