@@ -8,13 +8,15 @@ mod config;
 mod learn;
 mod pace;
 mod phases;
+mod round;
 mod window;
 
 pub use config::ModelConfig;
 
 use crate::filter::{RecentMax, RecentMin};
-use crate::loss::{BaseLoss, RoundLoss};
+use crate::loss::BaseLoss;
 use pace::Pace;
+use round::Round;
 use std::time::{Duration, Instant};
 use window::PACKETS_MIN;
 
@@ -66,40 +68,6 @@ pub struct Model {
     min_seen: Instant,
     inflated: u32,
     empty: Empty,
-}
-
-#[derive(Clone, Debug)]
-struct Round {
-    start: Instant,
-    loss: RoundLoss,
-    rtt: Option<Duration>,
-    /// A packet sent in this round has been acknowledged.
-    over: bool,
-    /// Bytes acknowledged by the message that is being read.
-    batch: u64,
-    /// Their shortest round trip.
-    batch_rtt: Duration,
-    /// The window was filled at least once.
-    filled: bool,
-    /// The application had nothing to send at least once.
-    app_limited: bool,
-    window: u64,
-}
-
-impl Round {
-    fn new(start: Instant, window: u64) -> Self {
-        Self {
-            start,
-            loss: RoundLoss::default(),
-            rtt: None,
-            over: false,
-            batch: 0,
-            batch_rtt: Duration::MAX,
-            filled: false,
-            app_limited: false,
-            window,
-        }
-    }
 }
 
 #[derive(Clone, Debug, Default)]
