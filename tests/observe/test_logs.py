@@ -112,3 +112,11 @@ def test_what_is_detached_is_closed_and_hears_no_more() -> None:
     assert handler.rows == []
     assert root.handlers == before
     assert root.propagate == (not before)
+
+
+def test_the_level_of_one_reader_is_not_left_to_the_next() -> None:
+    root = logging.getLogger(ROOT)
+    handler = Kept()
+    attach_handler(handler)
+    detach_handler(handler)
+    assert root.handlers or root.level == logging.NOTSET

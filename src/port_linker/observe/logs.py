@@ -92,5 +92,7 @@ def detach_handler(handler: Optional[logging.Handler]) -> None:
     if handler is not None:
         root = logging.getLogger(ROOT)
         root.removeHandler(handler)
-        root.propagate = not root.handlers
+        if not root.handlers:
+            root.propagate = True
+            root.setLevel(logging.NOTSET)
         handler.close()
