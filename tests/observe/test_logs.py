@@ -116,7 +116,12 @@ def test_what_is_detached_is_closed_and_hears_no_more() -> None:
 
 def test_the_level_of_one_reader_is_not_left_to_the_next() -> None:
     root = logging.getLogger(ROOT)
-    handler = Kept()
-    attach_handler(handler)
-    detach_handler(handler)
-    assert root.handlers or root.level == logging.NOTSET
+    before = root.level
+    detailed, brief = Kept(), Kept()
+    attach_handler(brief, logging.INFO)
+    attach_handler(detailed)
+    assert root.level == logging.DEBUG
+    detach_handler(detailed)
+    assert root.level == logging.INFO
+    detach_handler(brief)
+    assert root.level == before

@@ -77,12 +77,16 @@ class CallbackHandler(logging.Handler):
         """Count nothing and print nothing: stderr may be a terminal in use."""
 
 
+# What each attached handler wants to hear: the most talkative one decides what is made at all.
+_levels: dict[logging.Handler, int] = {}
+
+
 def attach_handler(handler: logging.Handler, level: int = logging.DEBUG) -> logging.Logger:
     """Send everything that the program logs from `level` on to the handler."""
     root = logging.getLogger(ROOT)
     root.addHandler(handler)
-    if root.level == logging.NOTSET or level < root.level:
-        root.setLevel(level)
+    _levels[handler] = level
+    root.setLevel(min(_levels.values()))
     root.propagate = False
     return root
 
@@ -92,7 +96,7 @@ def detach_handler(handler: Optional[logging.Handler]) -> None:
     if handler is not None:
         root = logging.getLogger(ROOT)
         root.removeHandler(handler)
-        if not root.handlers:
-            root.propagate = True
-            root.setLevel(logging.NOTSET)
+        _levels.pop(handler, None)
+        root.setLevel(min(_levels.values(), default=logging.NOTSET))
+        root.propagate = not root.handlers
         handler.close()
