@@ -246,6 +246,26 @@ def try_echo(lab: TwoHosts) -> socket.socket | None:
     return sock
 
 
+def test_darkness_is_an_outage_to_its_end(lab: TwoHosts, program: PortLinker) -> None:
+    def outages(events: list[Event]) -> bool:
+        states = [event["state"] for event in events[mark:] if event["event"] == "session"]
+        return states.count("outage") >= 2  # an attempt to reach the target again has failed
+
+    with lab.connect(7001) as sock:
+        assert exchange(sock, b"before") == b"before"
+        mark = program.mark()
+        lab.pair.cut()
+        wait_quic(program, "down", mark)
+        dark = program.mark()
+        program.wait(outages, "a second outage line", timeout_s=40)
+        told = program.events[dark:]
+        assert not [event for event in told if event.get("link") == "quic" and event["state"] == "up"]
+        assert not [event for event in told if event.get("state") == "reattached"]
+        lab.pair.restore()
+        program.wait_session("up", dark, timeout_s=30)
+        assert exchange(sock, b"after") == b"after"
+
+
 def test_a_killed_agent_brings_a_new_sidecar(lab: TwoHosts, program: PortLinker) -> None:
     old = target_sidecars(lab)
     mark = program.mark()

@@ -49,12 +49,12 @@ def test_what_is_heard_by_the_last_resort_is_no_reason_to_go_back() -> None:
     chooser = LinkChooser()
     chooser.connected(0.0)
     chooser.quiet(10.0)
-    chooser.path_changed(True, 10.0)
+    chooser.path_changed(True, 10.0, is_stdio_up=True)
     chooser.heard(10.3)
     choice = chooser.choose(100.0, is_stdio_up=True)
     assert choice.kind is STDIO
     assert "over ssh" in choice.reason
-    chooser.path_changed(False, 100.0)
+    chooser.path_changed(False, 100.0, is_stdio_up=True)
     assert kind(chooser, 100.0 + WELL_S) is QUIC
 
 
@@ -86,14 +86,25 @@ def test_after_calm_the_first_wait_counts_again() -> None:
 def test_the_end_is_trouble_with_its_own_reason() -> None:
     chooser = LinkChooser()
     chooser.connected(0.0)
-    chooser.ended("the target's sidecar has ended", 5.0)
+    chooser.ended("the target's sidecar has ended")
     assert chooser.choose(5.0, is_stdio_up=True).reason == "the target's sidecar has ended"
     chooser.connected(6.0)
-    assert kind(chooser, 6.0) is STDIO
-    assert kind(chooser, 6.0 + WELL_S) is QUIC
+    assert kind(chooser, 6.0) is QUIC  # the retry has waited already
+
+
+def test_udp_for_want_of_ssh_is_no_answer() -> None:
+    chooser = LinkChooser()
+    chooser.connected(0.0)
+    chooser.quiet(10.0)
+    chooser.path_changed(True, 10.0, is_stdio_up=True)
+    chooser.path_changed(False, 12.0, is_stdio_up=False)
+    choice = chooser.choose(100.0, is_stdio_up=False)
+    assert (choice.kind, choice.reason) == (STDIO, "nothing is heard over UDP")
+    chooser.heard(100.0)
+    assert kind(chooser, 100.0, is_stdio_up=False) is QUIC
 
 
 def test_an_attempt_that_fails_is_told() -> None:
     chooser = LinkChooser()
-    chooser.ended("no address answers", 1.0)
+    chooser.ended("no address answers")
     assert chooser.choose(1.0, is_stdio_up=True).reason == "no address answers"

@@ -55,6 +55,10 @@ pub struct Route {
     probed_at: Instant,
     rebound_at: Option<Instant>,
     is_quiet: bool,
+    /// The relay went while it carried us. What was heard by it says nothing of UDP.
+    is_relay_lost: bool,
+    /// Heard until then was not by UDP.
+    deaf_to: Option<Instant>,
     answers: u32,
     unanswered: u32,
 }
@@ -70,6 +74,8 @@ impl Route {
             probed_at: now,
             rebound_at: None,
             is_quiet: false,
+            is_relay_lost: false,
+            deaf_to: None,
             answers: 0,
             unanswered: 0,
         }
@@ -87,6 +93,7 @@ impl Route {
             return None;
         }
         self.via = Via::Udp;
+        self.is_relay_lost = true;
         Some(Action::Use(Via::Udp))
     }
 
@@ -114,7 +121,7 @@ impl Route {
     /// Called about four times a second, and when there is news. `heard_at`: when a packet of the peer last came, any way.
     pub fn tick(&mut self, heard_at: Instant, now: Instant) -> Vec<Action> {
         self.heard_at = self.heard_at.max(heard_at);
-        let silence = now.saturating_duration_since(self.heard_at);
+        let silence = self.silence(heard_at, now);
         let mut actions = Vec::new();
         self.judge(silence, &mut actions);
         if self.via == Via::Relay {
@@ -122,6 +129,21 @@ impl Route {
         }
         self.beat(silence, now, &mut actions);
         actions
+    }
+
+    /// For how long nothing came the way that is in use.
+    fn silence(&mut self, heard_at: Instant, now: Instant) -> Duration {
+        if std::mem::take(&mut self.is_relay_lost) {
+            self.deaf_to = Some(heard_at);
+        }
+        let silence = now.saturating_duration_since(self.heard_at);
+        match self.deaf_to {
+            Some(to) if heard_at <= to => silence.max(QUIET),
+            _ => {
+                self.deaf_to = None;
+                silence
+            }
+        }
     }
 
     fn judge(&mut self, silence: Duration, actions: &mut Vec<Action>) {

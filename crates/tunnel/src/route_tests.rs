@@ -127,3 +127,25 @@ fn a_relay_that_goes_away_leaves_udp() {
     route.tick(start, at(start, 3000));
     assert_eq!(route.set_relay(false), Some(Action::Use(Via::Udp)));
 }
+
+#[test]
+fn what_the_lost_relay_brought_is_no_sign_of_udp() {
+    let start = Instant::now();
+    let mut route = Route::new(start);
+    route.set_relay(true);
+    route.tick(start, at(start, 3000));
+    let relayed = at(start, 3400);
+    assert!(
+        route
+            .tick(relayed, at(start, 3500))
+            .contains(&Action::TellHeard)
+    );
+    route.set_relay(false);
+    let late = at(start, 3600); // came by the relay before it went
+    let told = route.tick(late, at(start, 3750));
+    assert!(told.contains(&Action::TellQuiet), "{told:?}");
+    let told = route.tick(late, at(start, 4000));
+    assert!(!told.contains(&Action::TellHeard), "{told:?}");
+    let told = route.tick(at(start, 4100), at(start, 4250));
+    assert!(told.contains(&Action::TellHeard), "{told:?}");
+}

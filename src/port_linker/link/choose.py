@@ -30,15 +30,16 @@ class LinkChooser:
         self._trouble: str | None = "QUIC was not tried yet"
         self._well_since: float | None = None
         self._wait_s = 0.0
+        self._must_hold = False
         self._troubled_at: float | None = None
-        self._was_connected = False
         self._is_relayed = False
 
     def choose(self, now: float, *, is_stdio_up: bool) -> Choice:
         """Return the choice for now; it may change with time alone, so ask again at each tick."""
         if self._trouble is not None or self._well_since is None:
             return Choice(LinkKind.STDIO, self._trouble or "")
-        if is_stdio_up and now - self._well_since < self._wait_s:
+        holds_s = self._wait_s if self._must_hold else 0.0
+        if is_stdio_up and now - self._well_since < holds_s:
             return Choice(LinkKind.STDIO, "UDP answers again; it must hold for a while first")
         return Choice(LinkKind.QUIC, "")
 
@@ -56,20 +57,24 @@ class LinkChooser:
         if not self._is_relayed:
             self._recover(now)
 
-    def path_changed(self, is_relayed: bool, now: float) -> None:
-        """Packets go by the path of last resort, or by UDP again."""
+    def path_changed(self, is_relayed: bool, now: float, *, is_stdio_up: bool) -> None:
+        """Packets go by the path of last resort, or by UDP again.
+
+        Without the stdio link they go by UDP for want of another way, not because it answered.
+        """
         self._is_relayed = is_relayed
         if is_relayed:
             self._worry("UDP does not pass; open flows go over ssh", now)
-        else:
+        elif is_stdio_up:
             self._recover(now)
+        elif self._trouble is not None:
+            self._trouble = "nothing is heard over UDP"
 
-    def ended(self, reason: str, now: float) -> None:
+    def ended(self, reason: str) -> None:
         """The connection, or one of the sidecars, is gone; or an attempt came to nothing."""
         self._is_relayed = False
-        if self._trouble is None:
-            self._worry(reason, now)
-        self._trouble = reason
+        self._trouble, self._well_since = reason, None
+        self._must_hold = False  # that another attempt succeeds is proof enough
 
     def _recover(self, now: float) -> None:
         if self._trouble is not None:
@@ -82,5 +87,6 @@ class LinkChooser:
             is_soon = last is not None and now - last < CALM_S
             self._wait_s = min(MAX_WELL_S, self._wait_s * 2) if is_soon and self._wait_s else WELL_S
             self._troubled_at = now
+            self._must_hold = True
         self._trouble = reason
         self._well_since = None

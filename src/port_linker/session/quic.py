@@ -59,6 +59,7 @@ class QuicSession:
         self._is_connected = self._was_connected = False
         self._is_stdio_up = False
         self._is_hopeless = False  # with this agent
+        self._is_ending = False
         self._go = asyncio.Event()  # an attempt may be made
         self._hurry = asyncio.Event()  # and at once
         self._source = ""
@@ -132,6 +133,10 @@ class QuicSession:
         self.switch.settle()
         self._meter.tick()
 
+    def ending(self) -> None:
+        """The session says goodbye: the end of the target's sidecar is no fault any more."""
+        self._is_ending = True
+
     async def close(self) -> None:
         """End all of it; flows over QUIC are reset."""
         if self._runner is not None:
@@ -176,6 +181,7 @@ class QuicSession:
             finally:
                 await self._drop(self._attempt)
         except PortLinkerError as error:
+            self._steer.ended(error.message)
             end = error
         finally:
             await stop_task(addresses)
@@ -198,15 +204,15 @@ class QuicSession:
         self._steer.connected(attempt.address)
         self._meter.connected()
         end = await attempt.watch(self._meter.take)
-        logger.warning("QUIC ended", extra={"reason": end.message})
         attempt.sidecar.close()  # first, so that it takes no connection that is lost already
-        self._steer.ended(end.message)
+        if not self._is_ending:
+            logger.warning("QUIC ended", extra={"reason": end.message})
+            self._steer.ended(end.message)
         return end
 
     async def _drop(self, attempt: QuicAttempt) -> None:
         self._attempt = None
         self._is_connected = False
-        self._steer.ended("the QUIC link was closed")
         await self._link.detach()
         await attempt.close()
 

@@ -178,6 +178,7 @@ class SessionRunner:
 
     async def _say_goodbye(self) -> None:
         """Let the agent end now rather than with its lease."""
+        self._quic.ending()
         self._link.send_control({"t": "bye"})
         if await self._connector.wait_ended(GOODBYE_S):
             self._keeper.forget()  # else it may still run: the next session takes it over

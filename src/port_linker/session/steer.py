@@ -72,7 +72,7 @@ class LinkSteer:
     def ended(self, reason: str) -> None:
         """QUIC did not come up, or is no more."""
         self._path = None
-        self._chooser.ended(reason, clock.monotonic_s())
+        self._chooser.ended(reason)
         self.look()
 
     def take(self, event: reports.Event) -> None:
@@ -86,7 +86,7 @@ class LinkSteer:
         elif isinstance(event, reports.PathChanged):
             is_relayed = event.via == reports.VIA_RELAY
             self._path = OVER_SSH if is_relayed else event.address
-            self._chooser.path_changed(is_relayed, now)
+            self._chooser.path_changed(is_relayed, now, is_stdio_up=self._is_stdio_up)
         elif isinstance(event, reports.Failed):
             logger.warning("the sidecar failed", extra={"fault": event.code, "cmd": event.cmd})
         self.look()
