@@ -120,13 +120,21 @@ pub fn open_any() -> io::Result<UdpSocket> {
     dual().or_else(|_| UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)))
 }
 
+fn is_about_the_port(kind: io::ErrorKind) -> bool {
+    matches!(
+        kind,
+        io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied
+    )
+}
+
 /// Open the target's socket: the first free port of the range on that address.
 pub fn open_in_range(ip: std::net::IpAddr, first: u16, last: u16) -> Result<UdpSocket, LinkError> {
     let mut trouble = LinkError::new("no-udp-port", "the range is empty");
     for port in first..=last {
         match UdpSocket::bind((ip, port)) {
             Ok(socket) => return Ok(socket),
-            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+            // Ports below 1024 need privilege; a range may begin there.
+            Err(error) if is_about_the_port(error.kind()) => {
                 trouble = LinkError::new("no-udp-port", error);
             }
             Err(error) => return Err(LinkError::new("udp-socket", error)),
