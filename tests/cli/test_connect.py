@@ -50,6 +50,12 @@ def test_the_hint_about_taken_ports_is_for_who_has_not_chosen(
     assert config.is_policy_set is (hints == 0)
 
 
+@pytest.mark.parametrize(("link", "demanded"), [("auto", False), ("stdio", False), ("quic", True)])
+def test_whether_the_session_ends_without_quic_is_known(link: str, demanded: bool) -> None:
+    config = connect._plain_config(Settings("connect", "dev1", link=link), Surroundings())
+    assert config.is_quic_demanded is demanded
+
+
 def test_looking_around_in_a_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
     closed = io.StringIO()
     closed.close()

@@ -15,6 +15,12 @@ def test_a_failure_says_what_it_means() -> None:
         assert "fingerprint" in explain_failure(Failed(code, "fingerprint", "peer")).message
 
 
+def test_the_next_step_holds_where_the_session_ends() -> None:
+    hint = str(explain_failure(Failed("unreachable", "no answer", "peer")).hint)
+    assert "port-linker doctor" in hint
+    assert "--link auto goes on over ssh" in hint
+
+
 def test_an_unknown_code_is_named() -> None:
     assert "brand-new" in explain_failure(Failed("brand-new", "", "")).message
     assert "brand-new" in explain_close(Closed("brand-new", "")).message

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import pathlib
 import signal
@@ -71,9 +72,11 @@ async def test_one_that_says_nothing_is_given_up(
 async def test_its_end_is_noticed_and_its_last_words_are_kept(
     tmp_path: pathlib.Path, heard: Heard, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.INFO)
     it = heard.start(write_fake(str(tmp_path), "panics"))
     assert "ended by itself" in await heard.end()
     assert any("panicked" in str(vars(record).get("stderr")) for record in caplog.records)
+    assert all(record.levelno < logging.WARNING for record in caplog.records)
     with pytest.raises(SidecarFailed, match="has ended"):
         await it.send(control.Rebind())
     await it.shut()

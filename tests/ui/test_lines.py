@@ -6,7 +6,7 @@ import dataclasses
 
 from port_linker.session.events import LinkState, ServiceState, SessionEvent, SessionState
 from port_linker.ui.lines import CONFLICT_HINT, LineWriter
-from tests.ui.samples import AT, EVERY_KIND, conflict, link, log, quic, service, session
+from tests.ui.samples import AT, EVERY_KIND, conflict, link, log, service, session
 
 
 def show(writer: LineWriter, *events: SessionEvent) -> list[str]:
@@ -59,6 +59,18 @@ def test_a_ready_service_without_a_known_address() -> None:
     assert show(LineWriter(), service(local=())) == ["● 5432/tcp (postgres) is ready"]
 
 
+def test_the_same_line_for_another_address_is_left_out() -> None:
+    writer, skipped = LineWriter(), ServiceState.SKIPPED
+    four = service(22, skipped, host="0.0.0.0", reason="ssh itself")
+    six = service(22, skipped, host="::", reason="ssh itself")
+    assert four.key != six.key
+    assert len(show(writer, four, six)) == 1
+    ready = service(22, host="::")
+    assert len(show(writer, ready, six)) == 2
+    gone = [dataclasses.replace(event, state=ServiceState.GONE) for event in (four, six)]
+    assert len(show(writer, *gone)) == 1
+
+
 def test_links_speak_when_their_state_changes_only() -> None:
     writer = LineWriter()
     assert show(writer, link(), link(rtt_ms=80.0)) == ["link stdio is up, round trip 0.4 ms"]
@@ -68,28 +80,10 @@ def test_links_speak_when_their_state_changes_only() -> None:
     assert show(LineWriter(verbosity=1), trying) == ["link quic is tried"]
 
 
-def test_a_link_tells_its_path_and_its_figures_once() -> None:
-    up = quic(rtt_ms=None, mtu=None, loss_percent=None)
-    busy = quic(down_bytes_per_s=11.8e6)
-    told = [
-        "link quic is up, UDP 192.0.2.7:60000",
-        "link quic: UDP 192.0.2.7:60000, MTU 1472, round trip 38 ms, 0.4 % lost",
-    ]
-    assert show(LineWriter(), up, quic(), busy) == told
-    assert show(LineWriter(verbosity=1), up, quic(), busy) == [
-        *told,
-        f"{told[1]}, 12 MB/s down",
-    ]
-    moved = quic(path="192.0.2.8:60000")
-    assert show(LineWriter(), quic(), moved)[-1].startswith("link quic: UDP 192.0.2.8:60000, MTU")
-
-
-def test_a_link_that_never_came_about_is_news_for_the_curious_only() -> None:
-    down = dataclasses.replace(link("quic", LinkState.DOWN, None), reason="not installed")
-    up = link("quic", rtt_ms=None)
-    assert show(LineWriter(), down) == []
-    assert show(LineWriter(verbosity=1), down) == ["link quic is down: not installed"]
-    assert show(LineWriter(), up, down) == ["link quic is up", "link quic is down: not installed"]
+def test_who_demands_quic_reads_of_its_failure_in_the_error() -> None:
+    down = dataclasses.replace(link("quic", LinkState.DOWN, None), reason="UDP is blocked")
+    assert len(show(LineWriter(), down)) == 1
+    assert show(LineWriter(is_quic_demanded=True), down) == []
 
 
 def test_logs_need_attention_or_stand_on_stderr_already() -> None:

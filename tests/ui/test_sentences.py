@@ -9,7 +9,7 @@ import pytest
 from port_linker.link.interface import Traffic
 from port_linker.session.events import LinkState, ServiceState, SessionEvent, SessionState
 from port_linker.session.snapshot import LogLine, Row, Snapshot
-from port_linker.ui import sentences
+from port_linker.ui import sentences, words
 from tests.ui.samples import AT, HOSTILE, link, quic, service, session
 
 
@@ -66,7 +66,13 @@ def test_why_quic_is_not_used_is_said_while_it_carries_on_over_ssh() -> None:
     text = sentences.build_path(picture_of(*UP, quic(), relayed))
     assert text == "quic not used: UDP does not pass\ufffd"
     gone = dataclasses.replace(relayed, path=None)
-    assert sentences.build_path(picture_of(*UP, quic(), gone)) == ""
+    assert sentences.build_path(picture_of(*UP, quic(), gone)) == text
+
+
+@pytest.mark.parametrize("reason", [None, words.NOT_TRIED])
+def test_a_quic_that_nothing_is_known_of_is_not_spoken_of(reason: str | None) -> None:
+    down = dataclasses.replace(quic(path=None), state=LinkState.DOWN, reason=reason)
+    assert sentences.build_path(picture_of(*UP, down)) == ""
 
 
 def test_header_before_a_link_is_up() -> None:

@@ -114,4 +114,5 @@ def _plain_config(settings: Settings, around: Surroundings) -> PlainConfig:
         verbosity=settings.verbose,
         answers=None if may_not_ask(settings, around) else sys.stdin.fileno(),
         is_policy_set=settings.on_conflict not in (None, "ask"),
+        is_quic_demanded=settings.link == "quic",
     )

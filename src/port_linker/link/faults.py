@@ -29,6 +29,10 @@ _CLOSED = {
 }
 
 
+# An error of QUIC is shown to a person only where the session ends for want of it.
+_HINT = "`port-linker doctor HOST` says which ports to open; --link auto goes on over ssh"
+
+
 class SidecarFailed(PortLinkerError):
     """The sidecar could not do what was asked; the stdio link goes on without it.
 
@@ -39,7 +43,7 @@ class SidecarFailed(PortLinkerError):
     exit_code = EXIT_UNREACHABLE
 
     def __init__(self, fault: str, message: str) -> None:
-        super().__init__(message, hint="everything goes over ssh meanwhile")
+        super().__init__(message, hint=_HINT)
         self.fault = fault
 
 

@@ -190,7 +190,8 @@ class Sidecar:
         if self._is_over:
             return
         words = self._process.last_words()
-        logger.warning(reason, extra={"pid": self.pid, "stderr": words})
+        # No warning: what it means to flows is told by the link's event.
+        logger.info(reason, extra={"pid": self.pid, "stderr": words})
         self._stop(reason)
         self._on_end(reason)
 

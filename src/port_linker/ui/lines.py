@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from port_linker.session.events import (
     ConflictEvent,
     LinkEvent,
-    LinkState,
     LogEvent,
     ServiceEvent,
     ServiceState,
@@ -19,6 +18,7 @@ from port_linker.session.events import (
     StateEvent,
 )
 from port_linker.ui import words
+from port_linker.ui.link_lines import LinkWriter
 
 
 @dataclass(frozen=True)
@@ -55,15 +55,21 @@ class LineWriter:
     """Turns events into lines and leaves out what says nothing new. Bounded by the services.
 
     is_policy_set: what happens to taken ports was chosen, so that no hint is needed.
+    is_quic_demanded: the session ends without QUIC, and says why.
     """
 
     ascii_only: bool = False
     verbosity: int = 0
     is_policy_set: bool = False
+    is_quic_demanded: bool = False
     _shown: dict[str, str] = field(default_factory=dict)  # service key → its last line
-    _links: dict[str, LinkEvent] = field(default_factory=dict)
+    _last: tuple[str, str] = ("", "")  # the key and the text of the newest line of a service
+    _links: LinkWriter = field(init=False)
     _outage_at: float | None = None
     _hinted: bool = False
+
+    def __post_init__(self) -> None:
+        self._links = LinkWriter(self.verbosity, self.is_quic_demanded)
 
     def describe(self, event: SessionEvent) -> list[Line]:
         """Return the lines of one event, often one, sometimes none."""
@@ -72,7 +78,7 @@ class LineWriter:
         if isinstance(event, StateEvent):
             return self._describe_state(event)
         if isinstance(event, LinkEvent):
-            return self._describe_link(event)
+            return [Line(text) for text in self._links.describe(event)]
         if isinstance(event, LogEvent):
             return self._describe_log(event)
         if isinstance(event, ConflictEvent):
@@ -87,6 +93,10 @@ class LineWriter:
             self._shown.pop(event.key, None)
         else:
             self._shown[event.key] = text
+        key, last = self._last
+        if last == text and key != event.key:
+            return []  # 0.0.0.0:22 and [::]:22 look the same to a person
+        self._last = (event.key, text)
         signs = words.LETTERS if self.ascii_only else words.SYMBOLS
         return [Line(text, signs[event.state], event.state, event.key)]
 
@@ -137,32 +147,6 @@ class LineWriter:
             wait = "now" if soon else f"in {words.format_duration(event.retry_in_s)}"
             parts.append(f"next try {wait}")
         return Line("; ".join(parts))
-
-    def _describe_link(self, event: LinkEvent) -> list[Line]:
-        before = self._links.get(event.link)
-        self._links[event.link] = event
-        if before is not None and before.state is event.state and before.reason == event.reason:
-            return self._describe_figures(before, event)
-        was_up = before is not None and before.state is LinkState.UP
-        if self.verbosity == 0 and event.state is not LinkState.UP and not was_up:
-            return []  # an attempt, or the end of one: nothing that a person had is missing
-        because = f": {event.reason}" if event.reason else ""
-        is_doing = "is tried" if event.state is LinkState.TRYING else f"is {event.state}"
-        is_up = event.state is LinkState.UP
-        facts = "".join(f", {fact}" for fact in words.describe_path(event)) if is_up else ""
-        return [Line(f"link {event.link} {is_doing}{facts}{because}")]
-
-    def _describe_figures(self, before: LinkEvent, event: LinkEvent) -> list[Line]:
-        """Return the figures when they are known at first and when the path is another one.
-
-        The curious read all of them.
-        """
-        facts = words.describe_path(event)
-        is_first = event.mtu is not None and before.mtu is None
-        if not facts or not (is_first or before.path != event.path or self.verbosity):
-            return []
-        rates = words.format_rates(event.up_bytes_per_s or 0.0, event.down_bytes_per_s or 0.0)
-        return [Line(f"link {event.link}: " + ", ".join([*facts, *([rates] if rates else [])]))]
 
     def _describe_log(self, event: LogEvent) -> list[Line]:
         """Return what needs attention; with -v the log itself stands on stderr already."""

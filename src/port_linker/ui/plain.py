@@ -24,6 +24,7 @@ class PlainConfig:
 
     answers: the descriptor of the terminal that answers come from, None to ask nothing.
     is_policy_set: what happens to taken ports was chosen, so that no hint is needed.
+    is_quic_demanded: the session ends without QUIC, and says why.
     """
 
     coloured: bool = False
@@ -31,6 +32,7 @@ class PlainConfig:
     verbosity: int = 0
     answers: int | None = None
     is_policy_set: bool = False
+    is_quic_demanded: bool = False
 
 
 class PlainLines:
@@ -41,7 +43,9 @@ class PlainLines:
         self._left = asyncio.Event()
         self._stream = out
         self._config = config
-        self._writer = LineWriter(config.ascii_only, config.verbosity, config.is_policy_set)
+        self._writer = LineWriter(
+            config.ascii_only, config.verbosity, config.is_policy_set, config.is_quic_demanded
+        )
         self._out = Outlet(out, self._report_left, _explain_loss)
         self._err = Outlet(err, lambda: None, _explain_loss)
         self._prompt = None if config.answers is None else LinePrompt(config.answers, self.say)

@@ -67,15 +67,14 @@ def _link_parts(picture: Snapshot) -> list[Cell]:
 
 
 def build_path(picture: Snapshot) -> str:
-    """Return where QUIC's packets go and how they fare; empty while there are none."""
+    """Return where QUIC's packets go and how they fare, or why there are none; may be empty."""
     quic = picture.links.get("quic")
-    if quic is None or quic.path is None or quic.state is LinkState.TRYING:
+    if quic is None or quic.state is LinkState.TRYING:
         return ""
     if quic.state is LinkState.DOWN:
-        parts = [f"quic not used: {quic.reason}" if quic.reason else "quic not used"]
-    else:
-        parts = words.describe_path(quic)
-    return clean_text("  ".join(parts), MAX_SENTENCE_CHARS)
+        is_known = quic.reason and quic.reason != words.NOT_TRIED
+        return clean_text(f"quic not used: {quic.reason}", MAX_SENTENCE_CHARS) if is_known else ""
+    return clean_text("  ".join(words.describe_path(quic)), MAX_SENTENCE_CHARS)
 
 
 def build_notice(picture: Snapshot, wall_s: float) -> str:

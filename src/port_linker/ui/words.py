@@ -87,6 +87,19 @@ def describe_path(event: LinkEvent) -> list[str]:
     return facts
 
 
+NOT_TRIED = "QUIC was not tried yet"  # what link/choose.py says before anything is known
+
+
+def is_ssh(target: str) -> bool:
+    """Whether the target is reached by ssh, so that QUIC may be possible at all."""
+    return not target.startswith(("docker:", "exec:"))
+
+
+def name_stdio(target: str) -> str:
+    """Return what the stdio link runs over, for a sentence."""
+    return "ssh" if is_ssh(target) else "the stdio link"
+
+
 def format_local(local: tuple[str, ...]) -> str:
     """Return where to connect: "localhost:80" if both families have it, else each address."""
     ends = [_split(address) for address in local]

@@ -1,0 +1,73 @@
+"""What a link does, in lines of text: one per change that a person needs to know of. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from port_linker.session.events import LinkEvent, LinkState
+from port_linker.ui import words
+
+QUIC = "quic"
+NO_WHEEL = "port-linker-tunnel is not installed"  # ssh alone is a normal way to use it
+
+
+@dataclass
+class LinkWriter:
+    """Knows how each link stood last.
+
+    is_quic_demanded: the session ends without QUIC, and says why.
+    """
+
+    verbosity: int = 0
+    is_quic_demanded: bool = False
+    _links: dict[str, LinkEvent] = field(default_factory=dict)
+    _is_refusal_told: bool = False
+
+    def describe(self, event: LinkEvent) -> list[str]:
+        """Return the lines of one event, often none."""
+        before = self._links.get(event.link)
+        self._links[event.link] = event
+        if before is not None and before.state is event.state and before.reason == event.reason:
+            return self._describe_figures(before, event)
+        if event.link == QUIC and event.state is LinkState.DOWN and event.reason:
+            if before is not None and before.path is not None and event.path is None:
+                return [self._describe_end(event)]
+            if self._is_refusal(event):
+                self._is_refusal_told = True
+                over = words.name_stdio(event.target)
+                return [f"QUIC is not used: {event.reason}; everything goes over {over}"]
+        was_up = before is not None and before.state is LinkState.UP
+        if self.verbosity == 0 and event.state is not LinkState.UP and not was_up:
+            return []  # an attempt, or the end of one: nothing that a person had is missing
+        if event.state is LinkState.UP and event.link == QUIC:
+            self._is_refusal_told = True  # from now on its end is told
+        because = f": {event.reason}" if event.reason else ""
+        is_doing = "is tried" if event.state is LinkState.TRYING else f"is {event.state}"
+        is_up = event.state is LinkState.UP
+        facts = "".join(f", {fact}" for fact in words.describe_path(event)) if is_up else ""
+        return [f"link {event.link} {is_doing}{facts}{because}"]
+
+    def _is_refusal(self, event: LinkEvent) -> bool:
+        """Whether this is the first that is heard of QUIC, and the user may have counted on it."""
+        if self._is_refusal_told or self.is_quic_demanded or not words.is_ssh(event.target):
+            return False
+        return event.reason not in (NO_WHEEL, words.NOT_TRIED)
+
+    def _describe_end(self, event: LinkEvent) -> str:
+        """Return what the end of a connection that was there means to its flows."""
+        stdio = self._links.get("stdio")
+        is_dark = stdio is not None and stdio.state is LinkState.DOWN
+        new = "wait" if is_dark else f"go over {words.name_stdio(event.target)}"
+        return f"QUIC stopped ({event.reason}); its connections were reset, new ones {new}"
+
+    def _describe_figures(self, before: LinkEvent, event: LinkEvent) -> list[str]:
+        """Return the figures when they are known at first and when the path is another one.
+
+        The curious read all of them.
+        """
+        facts = words.describe_path(event)
+        is_first = event.mtu is not None and before.mtu is None
+        if not facts or not (is_first or before.path != event.path or self.verbosity):
+            return []
+        rates = words.format_rates(event.up_bytes_per_s or 0.0, event.down_bytes_per_s or 0.0)
+        return [f"link {event.link}: " + ", ".join([*facts, *([rates] if rates else [])])]
