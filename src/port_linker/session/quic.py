@@ -58,8 +58,7 @@ class QuicSession:
         self._number = 0
         self._is_connected = self._was_connected = False
         self._is_stdio_up = False
-        self._is_hopeless = False  # with this agent
-        self._is_ending = False
+        self._is_hopeless = self._is_ending = False  # with this agent; by our own will
         self._go = asyncio.Event()  # an attempt may be made
         self._hurry = asyncio.Event()  # and at once
         self._source = ""
@@ -170,9 +169,8 @@ class QuicSession:
         """Make one attempt, live with what comes of it, and return why it ended."""
         self._number += 1
         self._steer.trying()
-        addresses = start_task(
-            find_direct_addresses(self._target, self._settings.ssh_options), "ssh addresses"
-        )
+        finding = find_direct_addresses(self._target, self._settings.ssh_options)
+        addresses = start_task(finding, "ssh addresses")
         try:
             self._attempt = QuicAttempt(tunnel, self._stdio, self._config(), self._steer.take)
             try:
@@ -217,9 +215,7 @@ class QuicSession:
         await attempt.close()
 
     def _config(self) -> AttemptConfig:
-        settings = self._settings
-        first, last = settings.udp_ports
-        return AttemptConfig(self._number, settings.lease_s, first, last)
+        return AttemptConfig(self._number, self._settings.lease_s, *self._settings.udp_ports)
 
     def _end_attempt(self, reason: str) -> None:
         if self._attempt is not None and not self._attempt.ended.done():

@@ -59,8 +59,7 @@ class SessionRunner:
         loop = asyncio.get_running_loop()
         self._stopped: asyncio.Future[PortLinkerError | None] = loop.create_future()
         machine, save = make_binding_machine(settings, self._target)
-        emit, check = self._reporter.emit, peer_check(settings)
-        name = self._target.display
+        emit, check, name = self._reporter.emit, peer_check(settings), self._target.display
         self._binder = Binder(machine, self._quic.switch, name, emit, frontend, save, check)
         judges = (functools.partial(check_not_self, settings, name), self._keeper.claim)
         self._news = AgentNews(self._binder, self._quic, self._reporter, judges, self._refuse)

@@ -109,6 +109,8 @@ class LinkSteer:
     def absent(self, reason: str) -> None:
         """There will be no QUIC in this session."""
         self._report(LinkState.DOWN, reason)
+        self._chooser.ended(reason)
+        self.look()
 
     def _report(self, state: LinkState, reason: str = "") -> None:
         """Tell a change; attempt after attempt that ends the same way is none."""
