@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
+
 import pytest
 
+from port_linker.deploy import manifest
 from port_linker.deploy.bundle import read_own_module
 from port_linker.deploy.manifest import ManifestError, compute_closure, find_imports
 
@@ -81,3 +84,19 @@ def test_the_real_agent_needs_only_the_rooms_that_may_go() -> None:
     rooms = {name.split(".")[1] for name in compute_closure(read_own_module) if "." in name}
     may_go = {"agent", "protocol", "mux", "link", "scan", "observe"}
     assert rooms <= may_go | {"tasks", "clock", "model", "errors"}
+
+
+def test_a_parse_that_cpython_spoils_is_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    parse, spoiled = ast.parse, iter(range(manifest.PARSE_TRIES - 1))
+
+    def trip(text: str, name: str) -> ast.Module:
+        for _ in spoiled:
+            raise SystemError("AST constructor recursion depth mismatch")
+        return parse(text, name)
+
+    monkeypatch.setattr(ast, "parse", trip)
+    assert find_imports("import os", "a") == [("os", None)]
+    monkeypatch.setattr(manifest, "PARSE_TRIES", 1)
+    spoiled = iter([1])
+    with pytest.raises(SystemError):
+        find_imports("import os", "a")

@@ -7,11 +7,14 @@ stands under TYPE_CHECKING is not imported when the agent runs.
 from __future__ import annotations
 
 import ast
+import contextlib
 import sys
 from collections.abc import Callable, Iterator
 
 PACKAGE = "port_linker"
 ROOT_MODULE = f"{PACKAGE}.agent.__main__"
+
+PARSE_TRIES = 5
 
 ReadModule = Callable[[str], str | None]
 
@@ -67,7 +70,7 @@ def find_imports(text: str, name: str) -> list[tuple[str, str | None]]:
     Raises ManifestError for an import relative to the package; house style has none.
     """
     found: list[tuple[str, str | None]] = []
-    for statement in _walk_statements(ast.parse(text, name).body):
+    for statement in _walk_statements(_parse(text, name).body):
         if isinstance(statement, ast.Import):
             found += [(alias.name, None) for alias in statement.names]
         elif isinstance(statement, ast.ImportFrom):
@@ -75,6 +78,19 @@ def find_imports(text: str, name: str) -> list[tuple[str, str | None]]:
                 raise ManifestError(f"{name} has a relative import")
             found += [(statement.module, alias.name) for alias in statement.names]
     return found
+
+
+def _parse(text: str, name: str) -> ast.Module:
+    """Parse; again where CPython tripped over itself.
+
+    One counter of its serves every parse of the process, so one that comes in between (a thread's,
+    or a finalizer's that formats a traceback) makes this one fail: SystemError "AST constructor
+    recursion depth mismatch", seen with 3.11.7.
+    """
+    for _ in range(PARSE_TRIES - 1):
+        with contextlib.suppress(SystemError):
+            return ast.parse(text, name)
+    return ast.parse(text, name)
 
 
 def _walk_statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
