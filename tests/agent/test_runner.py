@@ -16,7 +16,7 @@ import pytest
 from port_linker.agent import runner as agent_runner
 from port_linker.agent.watch import Watcher
 from port_linker.mux import outbox
-from tests.fakes.agent_rig import AgentRig, HostEnd
+from tests.fakes.agent_rig import AGENT_ID, AgentRig, HostEnd
 from tests.fakes.waiting import WAIT_S, until
 
 
@@ -249,13 +249,13 @@ async def test_without_a_place_for_its_socket_it_takes_an_abstract_one(
     rig.start()
     await rig.attach(host)
     host.cut()
-    rig.address = f"@port-linker-{os.geteuid()}-a1b2c3d4"
+    rig.address = f"@port-linker-{os.geteuid()}-{AGENT_ID}"
     assert await rig.attach(host, await rig.knock())
 
 
 async def test_without_any_socket_it_serves_its_first_channel(rig: AgentRig, host: HostEnd) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as taken:
-        taken.bind(f"\0port-linker-{os.geteuid()}-a1b2c3d4")
+        taken.bind(f"\0port-linker-{os.geteuid()}-{AGENT_ID}")
         rig.start(socket="/proc/nowhere/agent.sock")
         assert not await rig.attach(host)
 

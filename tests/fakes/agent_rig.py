@@ -21,6 +21,7 @@ from port_linker.scan.scanner import Scanner
 from port_linker.tasks import start_task, stop_task
 from tests.fakes.waiting import WAIT_S, until
 
+AGENT_ID = f"{os.getpid():08x}"  # abstract sockets are seen by the tests in other processes
 TOKEN = "70cce4" * 8
 SYNC = "ab" * 16
 
@@ -113,7 +114,7 @@ class AgentRig:
     def start(self, lease: tuple[float, float] = (60.0, 30.0), **changes: Any) -> None:
         """Start the agent; it waits for what comes over `control`."""
         start = {
-            "id": "a1b2c3d4", "token": TOKEN, "socket": self.address, "dir": None,
+            "id": AGENT_ID, "token": TOKEN, "socket": self.address, "dir": None,
             "version": "0.1.0", "lease": lease, "options": {}, **changes,
         }  # fmt: skip
         self.runner = AgentRunner(start)

