@@ -12,8 +12,8 @@ setup: ## make .venv with port-linker and the developers' tools in it
 setup-tests: setup # Debian packages, Docker and images that the tests use
 	@scripts/setup-tests
 
-demo: setup ## show port-linker at work, with a target of its own
-	@.venv/bin/port-linker demo $(ARGS)
+demo: ## show port-linker at work, with a target of its own
+	@scripts/demo $(ARGS)
 
 test: setup-tests ## all that CI asks: format, lint, types, rules, every test, coverage
 	@scripts/test $(ARGS)
@@ -27,9 +27,10 @@ lint: setup ## format, lint, types, unused dependencies, rules of the house
 bench: setup-tests ## measure beside ssh -L and raw TCP; ARGS="--quick" or ARGS="--only ROW"
 	@.venv/bin/python -m bench $(ARGS)
 
-fuzz: setup ## the property tests, with a hundred times as many examples
+fuzz: setup ## the property tests, a hundred times as many examples; as root also targets that lie
 	@.venv/bin/python -m pytest -q -n 2 -m "not lab and not container" --hypothesis-profile fuzz \
 	  --timeout 1800 $$(grep -rl --include='test_*.py' hypothesis tests) $(ARGS)
+	@FUZZ_S=60 .venv/bin/python -m pytest -q -n 0 tests/hostile
 
 docs: setup ## make the generated parts of docs/ anew, and check every link
 	@set -e; for script in scripts/docs-*; do [ ! -x "$$script" ] || "$$script"; done

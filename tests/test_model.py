@@ -23,7 +23,32 @@ def test_what_is_no_endpoint_is_refused(text: str) -> None:
         model.parse_endpoint(text)
 
 
-@pytest.mark.parametrize("text", ["", "tcp", "tcp/127.0.0.1:0", "sctp/127.0.0.1:1", "tcp/x:1"])
+HOSTILE = [
+    "tcp/[fe80::1%" + "1" * 4000 + "]:80",
+    "tcp/[fe80::1%eth0\x1b[2J]:80",
+    "tcp/[fe80::1%]:80",
+    "tcp/[fe80::1%99999999999]:80",
+    "tcp/127.0.0.1:" + "0" * 5000 + "80",
+    "tcp/127.0.0.1:\u0661",
+    "x" * 5000,
+]
+
+
+def test_the_longest_key_is_taken() -> None:
+    text = "udp/[1111:2222:3333:4444:5555:6666:7777:8888%4294967295]:65535"
+    assert str(model.parse_service_key(text)) == text
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_a_refusal_does_not_repeat_a_long_text(text: str) -> None:
+    with pytest.raises(ValueError) as caught:  # noqa: PT011 - any words, but few
+        model.parse_service_key(text)
+    assert len(str(caught.value)) < 200
+
+
+@pytest.mark.parametrize(
+    "text", ["", "tcp", "tcp/127.0.0.1:0", "sctp/127.0.0.1:1", "tcp/x:1", *HOSTILE]
+)
 def test_what_is_no_service_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         model.parse_service_key(text)
@@ -73,12 +98,20 @@ def test_a_service_travels_as_json() -> None:
     )
 
 
-@pytest.mark.parametrize("value", [None, [], {"id": "tcp/127.0.0.1:1"}, {"id": 1, "uid": 1}])
+@pytest.mark.parametrize(
+    "value", [None, [], {"id": "tcp/127.0.0.1:1"}, {"id": 1, "uid": 1}, {"id": [[[]]], "uid": 1}]
+)
 def test_what_is_no_service_object_is_refused(value: Any) -> None:
     with pytest.raises(ValueError, match=r"."):
         model.parse_service(value)
 
 
-def test_a_boolean_is_no_number() -> None:
-    row = {"id": "tcp/127.0.0.1:1", "uid": 0, "pid": True}
-    assert model.parse_service(row).pid is None
+@pytest.mark.parametrize("pid", [True, -1, 1 << 32, 10**4000, 1.0, "7"])
+def test_what_is_no_number_of_a_process_is_left_out(pid: Any) -> None:
+    assert model.parse_service({"id": "tcp/127.0.0.1:1", "uid": 0, "pid": pid}).pid is None
+
+
+@pytest.mark.parametrize("uid", [True, -1, 1 << 32, 10**4000, None])
+def test_a_service_without_a_uid_is_refused(uid: Any) -> None:
+    with pytest.raises(ValueError, match="uid"):
+        model.parse_service({"id": "tcp/127.0.0.1:1", "uid": uid})

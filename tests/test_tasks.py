@@ -31,6 +31,8 @@ async def test_a_task_that_nobody_holds_is_not_collected() -> None:
 async def test_an_unexpected_error_is_logged_with_the_tasks_name(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
+    caplog.set_level("INFO")
+
     async def fail(error: Exception) -> None:
         raise error
 
@@ -38,8 +40,11 @@ async def test_an_unexpected_error_is_logged_with_the_tasks_name(
     unexpected = start_task(fail(ValueError("odd")), "unexpected")
     await asyncio.wait([expected, unexpected])
     await asyncio.sleep(0)
-    assert [record.getMessage() for record in caplog.records] == ["task unexpected failed"]
-    assert caplog.records[0].exc_info is not None
+    assert [record.getMessage() for record in caplog.records] == [
+        "task expected ended: gone",
+        "task unexpected failed",
+    ]
+    assert [bool(record.exc_info) for record in caplog.records] == [False, True]
 
 
 async def test_a_stopped_task_has_cleaned_up() -> None:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import enum
 import ipaddress
+import re
 from dataclasses import dataclass
-from typing import Any, Optional
+from functools import lru_cache
+from typing import Any, Optional, Union
+
+IPAddress = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
 
 
 class Proto(str, enum.Enum):
@@ -20,6 +24,9 @@ class Proto(str, enum.Enum):
         return self.value
 
 
+MAX_KEY_CHARS = 80  # of a service; "udp/[" + 45 of an address + "%" + 10 of a scope + "]:65535"
+
+
 def format_endpoint(host: str, port: int) -> str:
     """Return "127.0.0.1:80" or "[::1]:80"."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
@@ -31,22 +38,38 @@ def parse_endpoint(text: str) -> tuple[str, int]:
     Raises ValueError if the text is neither, or the port is not within 0-65535.
     """
     host, colon, port = text.rpartition(":")
-    if not colon or not port.isdecimal() or int(port) > 0xFFFF:
-        raise ValueError(f"not an address with a port: {text!r}")
+    if not colon or not _is_number(port, 0xFFFF):
+        raise ValueError(f"not an address with a port: {text[:MAX_KEY_CHARS]!r}")
     if host.startswith("[") and host.endswith("]"):
         host = host[1:-1]
     return canonical_host(host), int(port)
 
 
+def _is_number(text: str, limit: int) -> bool:
+    """Whether it is a decimal number of ASCII digits, at most limit."""
+    return text.isascii() and text.isdecimal() and len(text) <= 10 and int(text) <= limit
+
+
 def canonical_host(text: str) -> str:
     """Return an address in the one form that names it here, "::ffff:127.0.0.1" if mapped.
 
-    Python itself writes mapped addresses in hex before 3.13; inet_ntop(3) never does.
+    Python itself writes mapped addresses in hex before 3.13; inet_ntop(3) never does. A scope is
+    the number of an interface, as the kernel's tables have it.
     Raises ValueError if the text is no address.
     """
+    _, percent, scope = text.partition("%")
+    if len(text) > MAX_KEY_CHARS or (percent and not _is_number(scope, 0xFFFFFFFF)):
+        raise ValueError("not an address")
     address = ipaddress.ip_address(text)
     mapped = getattr(address, "ipv4_mapped", None)
     return f"::ffff:{mapped}" if mapped is not None else str(address)
+
+
+@lru_cache(maxsize=4096)  # the same few addresses come again and again; parsing costs 2-4 µs
+def plain_address(host: str) -> IPAddress:
+    """Return an address; the IPv4 one of an address mapped into IPv6. Raises ValueError."""
+    address = ipaddress.ip_address(host)
+    return getattr(address, "ipv4_mapped", None) or address
 
 
 @dataclass(frozen=True, order=True)
@@ -74,9 +97,7 @@ class ServiceId:
     @property
     def is_loopback(self) -> bool:
         """Whether only the target itself can reach the service."""
-        address = ipaddress.ip_address(self.host)
-        mapped = getattr(address, "ipv4_mapped", None)
-        return bool((mapped or address).is_loopback)
+        return plain_address(self.host).is_loopback
 
     @property
     def is_wildcard(self) -> bool:
@@ -86,10 +107,7 @@ class ServiceId:
     @property
     def family(self) -> int:
         """4 or 6; an IPv4 address mapped into IPv6 ("::ffff:127.0.0.1") counts as 4."""
-        address = ipaddress.ip_address(self.host)
-        if getattr(address, "ipv4_mapped", None) is not None:
-            return 4
-        return int(address.version)
+        return plain_address(self.host).version
 
     def __str__(self) -> str:
         return self.key
@@ -97,9 +115,9 @@ class ServiceId:
 
 def parse_service_key(text: str) -> ServiceId:
     """Return the ServiceId of "tcp/127.0.0.1:80". Raises ValueError if the text is not one."""
-    proto, slash, endpoint = text.partition("/")
-    if not slash:
-        raise ValueError(f"not a service: {text!r}")
+    proto, slash, endpoint = text[: MAX_KEY_CHARS + 1].partition("/")
+    if not slash or len(text) > MAX_KEY_CHARS:
+        raise ValueError(f"not a service: {text[:MAX_KEY_CHARS]!r}")
     host, port = parse_endpoint(endpoint)
     if port == 0:
         raise ValueError(f"a service has a port: {text!r}")
@@ -114,6 +132,7 @@ class Service:
     pid, process, command: the holder where it may be inspected (own user, or root).
     container: name of the container that publishes or holds the service.
     v6only: for "::", whether IPv4 does not reach it (INET_DIAG_SKV6ONLY).
+    others: further sockets of the same process on this port; the host puts them together.
     """
 
     id: ServiceId
@@ -124,6 +143,12 @@ class Service:
     command: Optional[str] = None
     container: Optional[str] = None
     v6only: bool = False
+    others: tuple[ServiceId, ...] = ()
+
+    @property
+    def sockets(self) -> tuple[ServiceId, ...]:
+        """All its sockets, the one that names it first."""
+        return (self.id, *self.others)
 
     def to_json(self) -> dict[str, Any]:
         """Return the object that travels in a control message."""
@@ -140,7 +165,13 @@ class Service:
 
 
 MAX_NAME_CHARS = 256  # process names and users; Linux allows 15 and 32, containers 253
+MAX_ID = 0xFFFFFFFF  # of a user; Linux has no larger uid, and no larger pid
 MAX_COMMAND_CHARS = 1024  # enough to recognise a command line, not enough to fill a screen
+
+
+_UNSAFE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\U000e0000-\U000e007f]"
+)
 
 
 def clean_text(text: str, limit: int = MAX_NAME_CHARS) -> str:
@@ -149,21 +180,7 @@ def clean_text(text: str, limit: int = MAX_NAME_CHARS) -> str:
     Everything below U+0020, U+007F-U+009F, line and paragraph separators, bidirectional
     overrides, lone surrogates and zero-width characters become U+FFFD.
     """
-    return "".join("\ufffd" if _is_unsafe(char) else char for char in text[:limit])
-
-
-def _is_unsafe(char: str) -> bool:
-    code = ord(char)
-    return (
-        code < 0x20
-        or 0x7F <= code <= 0x9F
-        or 0x200B <= code <= 0x200F
-        or 0x2028 <= code <= 0x202E
-        or 0x2060 <= code <= 0x206F
-        or 0xD800 <= code <= 0xDFFF
-        or code == 0xFEFF
-        or 0xE0000 <= code <= 0xE007F
-    )
+    return _UNSAFE.sub("\ufffd", text[:limit])
 
 
 def parse_service(value: Any) -> Service:
@@ -173,11 +190,13 @@ def parse_service(value: Any) -> Service:
     """
     if not isinstance(value, dict):
         raise ValueError("a service is an object")
-    uid = _int_or_none(value.get("uid"))
+    uid, key = _int_or_none(value.get("uid")), value.get("id")
     if uid is None:
         raise ValueError("a service has a uid")
+    if not isinstance(key, str):
+        raise ValueError("a service has an id")
     return Service(
-        id=parse_service_key(str(value.get("id"))),
+        id=parse_service_key(key),
         uid=uid,
         user=_text_or_none(value.get("user"), MAX_NAME_CHARS),
         pid=_int_or_none(value.get("pid")),
@@ -189,7 +208,8 @@ def parse_service(value: Any) -> Service:
 
 
 def _int_or_none(value: Any) -> Optional[int]:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    is_int = isinstance(value, int) and not isinstance(value, bool)
+    return value if is_int and 0 <= value <= MAX_ID else None
 
 
 def _text_or_none(value: Any, limit: int) -> Optional[str]:

@@ -14,7 +14,7 @@ _running: set[asyncio.Task[Any]] = set()
 
 
 def start_task(coroutine: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
-    """Start a task that is kept alive until done; its unexpected error is logged with its name."""
+    """Start a task that is kept alive until done; its error is logged with its name."""
     task = asyncio.get_running_loop().create_task(coroutine, name=name)
     _running.add(task)
     task.add_done_callback(_report)
@@ -24,7 +24,9 @@ def start_task(coroutine: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[A
 def _report(task: asyncio.Task[Any]) -> None:
     _running.discard(task)
     error = None if task.cancelled() else task.exception()
-    if error is not None and not isinstance(error, PortLinkerError):  # those are expected
+    if isinstance(error, PortLinkerError):  # expected; whoever awaits the task tells it to people
+        logger.info("task %s ended: %s", task.get_name(), error.message)
+    elif error is not None:
         logger.error("task %s failed", task.get_name(), exc_info=error)
 
 

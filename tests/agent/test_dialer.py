@@ -48,8 +48,31 @@ async def test_the_first_address_that_answers_is_taken() -> None:
         sock.close()
 
 
-async def test_a_closed_port_is_refused_at_once() -> None:
+async def test_a_closed_port_is_refused() -> None:
     assert await Outcome().of(("127.0.0.1", closed_port())) == "refused"
+
+
+async def test_a_service_that_opens_its_port_anew_is_reached() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as before:
+        address = before.getsockname()
+    outcome = Outcome()
+    Dialer([address], outcome.result.set_result, outcome.result.set_result).start()
+    assert not outcome.result.done()
+    with socket.create_server(address):
+        async with asyncio.timeout(WAIT_S):
+            sock = await outcome.result
+        assert isinstance(sock, socket.socket)
+        sock.close()
+
+
+async def test_a_dial_that_is_given_up_is_not_made_again() -> None:
+    address = ("127.0.0.1", closed_port())
+    outcome = Outcome()
+    dialer = Dialer([address], outcome.result.set_result, outcome.result.set_result)
+    dialer.start()
+    dialer.close()
+    assert await Outcome().of(address) == "refused"  # the last of its pauses is behind us
+    assert not outcome.result.done()
 
 
 async def test_what_cannot_be_reached_says_why() -> None:
@@ -129,3 +152,21 @@ async def test_a_dial_that_is_given_up_calls_nobody() -> None:
 )
 def test_reasons_are_a_word_or_two(code: int | None, text: str) -> None:
     assert explain_dial(code) == text
+
+
+async def test_what_must_not_be_dialled_is_passed_over_and_its_reason_kept() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        here = server.getsockname()
+        result = Outcome().result
+        Dialer([here], result.set_result, result.set_result, lambda _: "refused: no").start()
+        assert await result == "refused: no"
+        server.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            server.accept()
+        foreign = ("127.0.0.1", closed_port())
+        reasons = {foreign: "refused: no"}
+        result = Outcome().result
+        Dialer([foreign, here], result.set_result, result.set_result, reasons.get).start()
+        sock = await result
+        assert isinstance(sock, socket.socket)
+        sock.close()

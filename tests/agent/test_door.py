@@ -59,6 +59,8 @@ async def send(ours: socket.socket, message: Any, count: int = 2) -> None:
         ({"attach": {"token": TOKEN, "sync": "ab" * 16}}, 2, "form"),
         ({"attach": GOOD}, 1, "form"),
         ({"attach": GOOD}, 0, "form"),
+        ({"attach": {**GOOD, "carried": True}}, 2, "form"),
+        ({"attach": {**GOOD, "carried": True, "token": "x"}}, 0, "token"),
         ({"attach": [1]}, 2, "form"),
         ({}, 2, "form"),
     ],
@@ -87,7 +89,7 @@ async def test_what_is_no_line_of_json_is_sent_away_without_a_word(
     assert not await door.admit(theirs)
     with contextlib.suppress(ConnectionResetError):  # where it had not read everything
         assert ours.recv(1000) == b""
-    assert open_descriptors() == before - 1
+    await until(lambda: open_descriptors() == before - 1)
 
 
 async def test_a_stranger_is_not_even_listened_to(
@@ -154,6 +156,22 @@ def test_the_end_of_a_channel_closes_its_descriptors_once(
     assert os.dup2(pair[0].fileno(), fds[0]) == fds[0]  # the number is another's now
     attachment.end("closed")
     os.close(fds[0])
+
+
+async def test_a_carried_channel_is_the_socket_itself_and_nothing_follows_the_answer(
+    pair: tuple[socket.socket, socket.socket],
+) -> None:
+    ours, theirs = pair
+    taken: list[Attachment] = []
+    door = Door(TOKEN, taken.append)
+    await send(ours, {"attach": {**GOOD, "carried": True}}, 0)
+    assert await door.admit(theirs)
+    (attachment,) = taken
+    assert attachment.is_carried
+    assert attachment.descriptors == [theirs.fileno()] * 2
+    assert json.loads(ours.recv(1000)) == {"attached": {"pid": os.getpid()}}
+    attachment.end("moved")  # a word about it would be taken for the link's
+    assert ours.recv(1000) == b""
 
 
 async def test_an_old_socket_file_is_replaced_and_the_own_one_removed(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from port_linker.agent import gauge as agent_gauge
 from port_linker.agent.gauge import Gauges
-from port_linker.agent.table import ServiceTable
+from port_linker.agent.table import Row, ServiceTable
 from port_linker.link import control, reports
 from port_linker.link.sidecar import Sidecar
 from port_linker.protocol import gauge
@@ -70,7 +70,7 @@ async def test_the_service_may_be_dialled_while_it_is_there(bench: Bench) -> Non
     gauged = await bench.ask(gauge.QuicGauge(7, SECRET))
     assert gauged.attempt == 7
     key = f"tcp/127.0.0.1:{gauged.port}"
-    assert bench.table._pushed == {key: (f"127.0.0.1:{gauged.port}",)}
+    assert bench.table._pushed == {key: Row((f"127.0.0.1:{gauged.port}",))}
     bench.gauges.close()
     await bench.table.begin(bench.sidecar)
     assert bench.table._pushed == {}

@@ -18,9 +18,8 @@ from tests.fakes.agent_rig import SYNC, TOKEN
 START: dict[str, Any] = {
     "id": "a1",
     "token": TOKEN,
-    "socket": None,
+    "sockets": [],
     "lease": [60, 30],
-    "options": {},
 }
 
 

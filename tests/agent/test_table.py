@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from port_linker.agent.table import MAX_SERVICES, ServiceTable
+from port_linker.errors import PortLinkerError
 from port_linker.link import control, reports
 from port_linker.model import Proto, Service, ServiceId
+from port_linker.protocol.bound import BoundChanges
 
 
 class FakeSidecar:
@@ -12,13 +16,21 @@ class FakeSidecar:
 
     def __init__(self) -> None:
         self.tables: list[dict[str, tuple[str, ...]]] = []
+        self.owners: list[dict[str, int]] = []
         self.busy: tuple[str, ...] = ()
         self.is_running = True
+        self.fault: PortLinkerError | None = None
 
     async def send(self, command: control.Services) -> None:
+        if self.fault is not None:
+            raise self.fault
         self.tables.append(dict(command.table))
+        self.owners.append(dict(command.owners))
 
     async def ask(self, _command: object, _answer: object) -> reports.Stats:
+        if self.fault is not None:
+            fault, self.fault = self.fault, None
+            raise fault
         return reports.Stats({key: reports.ServiceStats(flows_open=1) for key in self.busy}, None)
 
 
@@ -59,9 +71,61 @@ async def test_a_new_sidecar_gets_the_whole_table() -> None:
     assert list(sidecar.tables[0]) == ["tcp/127.0.0.1:80"]
 
 
-async def test_the_table_has_a_limit() -> None:
-    rows = [Service(ServiceId(Proto.TCP, "127.0.0.1", n), uid=0) for n in range(1, 9000)]
+def crowd(count: int, uid: int = 0) -> dict[ServiceId, Service]:
+    rows = [Service(ServiceId(Proto.TCP, "127.0.0.1", n), uid=uid) for n in range(1, count + 1)]
+    return {row.id: row for row in rows}
+
+
+async def test_the_owner_that_was_scanned_is_told() -> None:
     table, sidecar = ServiceTable(), FakeSidecar()
-    table.update({row.id: row for row in rows}, None)
+    table.lend({"tcp/127.0.0.1:9": ("127.0.0.1:9",)})
+    table.update(crowd(1, uid=1234), None)
+    await table.begin(sidecar)  # type: ignore[arg-type]
+    assert sidecar.owners == [{"tcp/127.0.0.1:1": 1234}], "what is the agent's own has none"
+
+
+async def test_the_table_has_a_limit_and_what_is_bound_comes_first() -> None:
+    table, sidecar = ServiceTable(), FakeSidecar()
+    table.update(crowd(9000), None)
     await table.begin(sidecar)  # type: ignore[arg-type]
     assert len(sidecar.tables[0]) == MAX_SERVICES
+    assert "tcp/127.0.0.1:1" in sidecar.tables[0]
+    table.take_bound(BoundChanges(("tcp/127.0.0.1:9000",)), sidecar)  # type: ignore[arg-type]
+    assert table._pushing is not None
+    await table._pushing
+    assert len(sidecar.tables[1]) == MAX_SERVICES
+    assert "tcp/127.0.0.1:9000" in sidecar.tables[1]
+    await push(table, sidecar, "127.0.0.1")
+    table.take_bound(BoundChanges(is_full=True), sidecar)  # type: ignore[arg-type]
+    table.take_bound(None, sidecar)  # type: ignore[arg-type]
+    assert len(sidecar.tables) == 3, "where there is room for all it makes no difference"
+
+
+async def test_what_went_leaves_room_for_what_came() -> None:
+    table, sidecar = ServiceTable(), FakeSidecar()
+    table.update(crowd(MAX_SERVICES), None)
+    await table.begin(sidecar)  # type: ignore[arg-type]
+    sidecar.busy = tuple(sidecar.tables[0])
+    await push(table, sidecar, "127.0.0.2")
+    assert len(sidecar.tables[1]) == MAX_SERVICES
+    assert "tcp/127.0.0.2:80" in sidecar.tables[1]
+
+
+async def test_a_sidecar_that_does_not_say_what_is_busy_gets_the_table_all_the_same() -> None:
+    table, sidecar = ServiceTable(), FakeSidecar()
+    await push(table, sidecar, "127.0.0.1")
+    sidecar.fault = PortLinkerError("no answer")
+    await push(table, sidecar, "127.0.0.2")
+    assert list(sidecar.tables[-1]) == ["tcp/127.0.0.1:80", "tcp/127.0.0.2:80"], "it may be busy"
+
+
+async def test_a_table_that_was_not_taken_is_pushed_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    table, sidecar = ServiceTable(), FakeSidecar()
+    sidecar.fault = PortLinkerError("the pipe is full")
+    await push(table, sidecar, "127.0.0.1")
+    assert (sidecar.tables, len(caplog.records)) == ([], 1)
+    sidecar.fault = None
+    await push(table, sidecar, "127.0.0.1")
+    assert list(sidecar.tables[0]) == ["tcp/127.0.0.1:80"]

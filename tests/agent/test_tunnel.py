@@ -15,6 +15,7 @@ import pytest
 
 from port_linker.agent.tunnel import Tunnel
 from port_linker.errors import ProtocolError
+from port_linker.link import reports
 from port_linker.model import Proto, Service, ServiceId
 from port_linker.protocol import quic
 from tests.fakes.tunnel import WAIT_S, write_fake
@@ -74,7 +75,8 @@ async def test_an_attempt_brings_a_sidecar_up(host: Host) -> None:
     assert isinstance(ready, quic.QuicReady)
     assert (ready.attempt, ready.fingerprint, ready.addresses) == (1, AB, ("127.0.0.1",))
     (pid,) = host.tunnel.pids()
-    assert await host.tunnel.poll() is False, "no host was heard"
+    assert await host.tunnel.poll() is False, "nothing was acknowledged"
+    assert await host.tunnel.poll() is True
     assert host.tunnel.flows_open == 0
     host.tunnel.on_control(quic.QuicStop(7).to_json())
     assert host.tunnel.pids() == {pid}, "another attempt's end is not ours"
@@ -130,6 +132,26 @@ async def test_the_path_of_last_resort_follows_the_stdio_link(host: Host) -> Non
         assert await host.packets.get() == b"hello by relay"
     host.tunnel.deliver(memoryview(b"packet"))
     host.tunnel.set_attached(False)
+
+
+async def test_each_side_tells_the_other_over_ssh_what_is_not_acknowledged(
+    host: Host, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    host.ask()
+    await host.word()
+    host.tunnel._on_event(reports.Quiet())  # ssh is down: nothing to tell it over
+    host.tunnel.set_attached(True)
+    host.tunnel.on_control(quic.QuicLife(1, is_quiet=False, link=2).to_json())
+    assert await host.word() == quic.QuicLife(1, is_quiet=True, link=2)
+    host.tunnel._on_event(reports.Heard())
+    assert await host.word() == quic.QuicLife(1, is_quiet=False, link=2)
+    host.tunnel.on_control(quic.QuicLife(7, is_quiet=True, link=2).to_json())  # another attempt
+    host.tunnel.on_control(quic.QuicLife(1, is_quiet=True, link=2).to_json())
+    async with asyncio.timeout(WAIT_S):
+        while "sidecar: the peer is quiet: True" not in caplog.messages:
+            await host.tunnel.poll()
+    assert sum("the peer is quiet: True" in message for message in caplog.messages) == 1
 
 
 async def test_services_are_pushed_at_every_change(host: Host) -> None:

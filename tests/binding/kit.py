@@ -8,6 +8,7 @@ from typing import Any
 
 from port_linker.binding import commands as cmd
 from port_linker.binding import events as ev
+from port_linker.binding.conflict import HELD_BACK, NO_FAMILY
 from port_linker.binding.facts import (
     BindOptions,
     Holder,
@@ -36,15 +37,16 @@ def service(key: str, uid: int = ALICE, **more: Any) -> Service:
 
 def options(mode: str = "ask", interactive: bool = False, **words: str | bool) -> BindOptions:
     """Return options from words as on the command line: only="80,443", all_users=True."""
-    rules = {
+    rules: dict[str, Any] = {
         name: parse_rules([str(words.get(name))], f"--{name}") for name in words if name in RULES
     }
     return BindOptions(
+        **rules,
         maps=parse_maps([str(words["map"])]) if "map" in words else (),
         all_users=bool(words.get("all_users")),
+        hold=bool(words.get("hold")),
         on_conflict=OnConflict(mode),
         is_interactive=interactive,
-        **rules,
     )
 
 
@@ -77,6 +79,9 @@ class FakeHost:
             for command in self.machine.handle(queue.popleft(), now):
                 done.append(command)
                 queue.extend(self._carry_out(command))
+            if not queue and self.wake_at is not None and self.wake_at <= now:
+                self.wake_at = None  # there was more to do than one call does
+                queue.append(ev.Ticked())
         self.log += done
         return done
 
@@ -121,7 +126,16 @@ class FakeHost:
         return answer or []
 
     def _do_BindService(self, command: cmd.BindService) -> list[ev.Event]:  # noqa: N802
-        return [self._bind(command.service, local) for local in command.locals]
+        events = [self._bind(command.service, local) for local in command.locals]
+        if not any(isinstance(one, ev.BindFailed) and one.errno not in NO_FAMILY for one in events):
+            return events
+        return [self._hold_back(one) for one in events]  # as sockets.bind_together does
+
+    def _hold_back(self, event: ev.Event) -> ev.Event:
+        if not isinstance(event, ev.BindDone):
+            return event
+        del self.sockets[event.service.proto, event.local]
+        return ev.BindFailed(event.service, event.local, HELD_BACK)
 
     def _bind(self, id_: ServiceId, local: Local) -> ev.Event:
         key = (id_.proto, local)

@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from port_linker.binding import commands as cmd
-from port_linker.binding import disputes as disputes_module
 from port_linker.binding import events as ev
+from port_linker.binding import licence
+from port_linker.binding import retries as retries_module
 from port_linker.binding.facts import Holder
 from tests.binding.kit import ALICE, BOB, NODE, host, of_type, options, service
 
@@ -38,29 +39,6 @@ def test_without_a_terminal_nobody_is_asked() -> None:
     here.appear(WEB)
     assert here.questions == {}
     assert here.state(KEY) == "conflict"
-
-
-def test_a_port_that_becomes_free_settles_the_question() -> None:
-    here = host(options(interactive=True))
-    here.hold_port(8080)
-    here.appear(WEB)
-    here.free_port(8080)
-    here.tick_until(1.0)
-    assert here.questions == {}
-    assert here.state(KEY) == "ready"
-
-
-def test_another_holder_is_another_question() -> None:
-    here = host(options(interactive=True))
-    here.hold_port(8080)
-    here.appear(WEB)
-    (old,) = here.questions
-    other = replace(NODE, pid=99, command="deno")
-    here.hold_port(8080, other)
-    here.tick_until(1.0)
-    (question,) = here.questions.values()
-    assert question.holder == other
-    assert here.feed(ev.Answered(old, "kill"), 1.0) == [], "nobody is ended by an old answer"
 
 
 def test_the_answer_kill_ends_the_holder_and_binds() -> None:
@@ -105,18 +83,6 @@ def test_the_answer_remap_gives_another_port_and_remembers_it() -> None:
     free = host(options(interactive=True), remembered=here.remaps)
     free.appear(WEB)
     assert free.shown(KEY)[1][0] == "127.0.0.1:8080", "the same port comes first"
-
-
-def test_the_answer_skip_leaves_it_until_the_port_is_free() -> None:
-    here = host(options(interactive=True))
-    here.hold_port(8080)
-    here.appear(WEB)
-    here.answer("skip")
-    here.tick_until(5.0)
-    assert (here.state(KEY), here.questions) == ("conflict", {})
-    here.free_port(8080)
-    here.tick_until(6.0)
-    assert here.state(KEY) == "ready"
 
 
 def test_an_answer_that_was_not_offered_is_none() -> None:
@@ -212,12 +178,54 @@ def test_a_program_that_is_started_for_ever_is_not_ended_for_ever() -> None:
     for pid in range(100, 110):
         here.hold_port(8080, replace(NODE, pid=pid))
         here.feed(ev.KillDone(WEB.id, True), pid)
-    assert len(of_type(here.log, cmd.KillHolder)) == disputes_module.MAX_KILLS
-    assert here.reason(KEY).endswith("not ended: 3 processes were ended for it already")
+    assert len(of_type(here.log, cmd.KillHolder)) == licence.MAX_KILLS
+    assert here.reason(KEY).endswith(
+        "not ended: 3 processes were ended for this port in this session already"
+    )
+
+
+def test_a_service_that_comes_and_goes_is_not_a_licence_to_kill() -> None:
+    here = host(options("kill", only="8080"))
+    for round_ in range(10):
+        begin = round_ * 10.0
+        here.hold_port(8080, replace(NODE, pid=100 + round_))
+        here.appear(replace(WEB, pid=round_ + 1, process=f"web{round_}"), now=begin)
+        here.feed(ev.KillDone(WEB.id, True), begin + 0.1)
+        here.vanish(KEY, now=begin + 1)
+        here.tick_until(begin + 9)
+    assert len(of_type(here.log, cmd.KillHolder)) == licence.MAX_KILLS
+
+
+OURS = Holder(pid=5, uid=ALICE, start_ticks=1, is_port_linker=True, is_self=True)
+
+
+@pytest.mark.parametrize("mode", ["ask", "kill", "remap", "skip"])
+def test_a_port_that_we_still_close_ourselves_is_nobodys_news(mode: str) -> None:
+    here = host(options(mode, interactive=True))
+    here.hold_port(8080, OURS)
+    here.appear(WEB)
+    here.tick_until(0.3)
+    assert here.states == {}
+    assert here.questions == {}
+    here.free_port(8080)
+    here.tick_until(0.4)
+    assert here.shown(KEY) == ("ready", ("127.0.0.1:8080", "[::1]:8080"), None)
+    assert of_type(here.log, cmd.ReportConflict) == []
+
+
+def test_a_port_that_we_never_let_go_is_a_conflict_like_any_other() -> None:
+    here = host()
+    here.hold_port(8080, OURS)
+    here.appear(WEB)
+    here.tick_until(3.0)
+    assert here.reason(KEY) == "port 8080 is held here by another port-linker (pid 5)"
+    here.free_port(8080)
+    here.tick_until(4.0)
+    assert here.state(KEY) == "ready"
 
 
 def test_retries_are_bounded_and_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(disputes_module, "MAX_RETRIES", 2)
+    monkeypatch.setattr(retries_module, "MAX_RETRIES", 2)
     here = host()
     ports = range(3000, 3003)
     for port in ports:
@@ -232,33 +240,6 @@ def test_retries_are_bounded_and_in_turn(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 CALLBACK = service("127.0.0.1:40000", process="gh")
-
-
-def test_a_callback_that_lives_a_second_is_asked_about_once() -> None:
-    here = host(options(interactive=True))
-    here.appear(CALLBACK)
-    assert here.state("127.0.0.1:40000") == "skipped"
-    here.tick_until(0.9)
-    assert here.questions == {}
-    here.tick_until(1.0)
-    (question,) = here.questions.values()
-    assert question.kind is cmd.QuestionKind.EPHEMERAL
-    assert question.choices == ("allow", "skip")
-    assert question.text.startswith("gh at 127.0.0.1:40000 of the target is left out: port")
-    here.answer("allow", now=2.0)
-    assert here.state("127.0.0.1:40000") == "ready"
-
-
-def test_a_no_stays_a_no() -> None:
-    here = host(options(interactive=True))
-    here.appear(CALLBACK)
-    here.tick_until(1.0)
-    here.answer("skip", now=2.0)
-    assert here.state("127.0.0.1:40000") == "skipped"
-    here.vanish("127.0.0.1:40000", now=3.0)
-    here.appear(CALLBACK, now=4.0)
-    here.tick_until(9.0)
-    assert len(of_type(here.log, cmd.AskUser)) == 1
 
 
 def test_a_callback_that_goes_takes_its_question_along() -> None:

@@ -19,9 +19,10 @@ SAMPLES: list[events.Event] = [
     events.BindFailed(ID, locals_of(80)[0], errno.EADDRINUSE),
     events.BindDone(ID, locals_of(80)[0]),
     events.Answered("no such question", "kill"),
+    events.Unanswered("no such question"),
+    events.AnswerTakenBack(ID),
     events.KillDone(ID, True),
     events.Ticked(),
-    events.LimitsChanged(10, 10),
 ]
 
 

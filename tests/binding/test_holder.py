@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -34,7 +35,7 @@ def v4(port: int) -> Local:
 @pytest.mark.parametrize("proto", list(Proto))
 def test_a_process_of_ours_is_named(proto: Proto) -> None:
     with holding(proto.value) as (child, port):
-        holder = HolderFinder().find(proto, v4(port))
+        holder = HolderFinder().look(proto, v4(port))
     assert holder is not None
     assert holder.pid == child.pid
     assert holder.command is not None
@@ -49,23 +50,23 @@ def test_a_process_of_ours_is_named(proto: Proto) -> None:
 def test_a_free_port_has_no_holder() -> None:
     with holding() as (_, port):
         pass
-    assert HolderFinder().find(Proto.TCP, v4(port)) is None
+    assert HolderFinder().look(Proto.TCP, v4(port)) is None
 
 
 def test_we_are_a_port_linker_ourselves() -> None:
     import socket
 
     with socket.create_server(("127.0.0.1", 0)) as sock:
-        holder = HolderFinder().find(Proto.TCP, v4(sock.getsockname()[1]))
+        holder = HolderFinder().look(Proto.TCP, v4(sock.getsockname()[1]))
     assert holder is not None
-    assert (holder.pid, holder.is_port_linker) == (os.getpid(), True)
+    assert (holder.pid, holder.is_port_linker, holder.is_self) == (os.getpid(), True, True)
 
 
 @needs_v6
 def test_a_holder_of_every_address_holds_both_families() -> None:
     with holding("tcp", "::") as (child, port):
         finder = HolderFinder()
-        holders = [finder.find(Proto.TCP, local) for local in (v4(port), Local(6, "::1", port))]
+        holders = [finder.look(Proto.TCP, local) for local in (v4(port), Local(6, "::1", port))]
     assert [holder and holder.pid for holder in holders] == [child.pid, child.pid]
 
 
@@ -93,7 +94,7 @@ def test_what_keeps_a_local_address_from_being_bound(
 @needs_root
 def test_root_sees_the_process_of_another_user_and_that_it_is_not_ours() -> None:
     with holding(uid=NOBODY) as (child, port):
-        holder = HolderFinder().find(Proto.TCP, v4(port))
+        holder = HolderFinder().look(Proto.TCP, v4(port))
     assert holder is not None
     assert (holder.pid, holder.uid, holder.is_ours) == (child.pid, NOBODY, False)
 
@@ -103,7 +104,7 @@ import sys
 from port_linker.binding.facts import Local
 from port_linker.binding.holder import HolderFinder
 from port_linker.model import Proto
-holder = HolderFinder().find(Proto.TCP, Local(4, "127.0.0.1", int(sys.argv[-1])))
+holder = HolderFinder().look(Proto.TCP, Local(4, "127.0.0.1", int(sys.argv[-1])))
 print(json.dumps([holder.pid, holder.uid, holder.user, holder.is_ours, holder.command]))
 """
 
@@ -145,20 +146,20 @@ def test_many_conflicts_cost_one_scan(monkeypatch: pytest.MonkeyPatch) -> None:
     counted = Counted(monkeypatch)
     with holding() as (child, port), holding() as (other, other_port):
         for _ in range(100):
-            one = counted.finder.find(Proto.TCP, v4(port))
-            two = counted.finder.find(Proto.TCP, v4(other_port))
+            one = counted.finder.look(Proto.TCP, v4(port))
+            two = counted.finder.look(Proto.TCP, v4(other_port))
             assert one is not None
             assert two is not None
             assert (one.pid, two.pid) == (child.pid, other.pid)
         assert (counted.tables, counted.places) == (1, 1)
         counted.now = 1.0
-        counted.finder.find(Proto.TCP, v4(port))
+        counted.finder.look(Proto.TCP, v4(port))
         assert (counted.tables, counted.places) == (2, 1), "the same socket is not looked for again"
         counted.finder.forget()
-        counted.finder.find(Proto.TCP, v4(port))
+        counted.finder.look(Proto.TCP, v4(port))
         assert counted.tables == 3
     counted.now = 2.0
-    assert counted.finder.find(Proto.TCP, v4(port)) is None
+    assert counted.finder.look(Proto.TCP, v4(port)) is None
 
 
 def test_a_socket_nobody_may_see_is_looked_for_every_ten_seconds(
@@ -168,8 +169,49 @@ def test_a_socket_nobody_may_see_is_looked_for_every_ten_seconds(
     monkeypatch.setattr(holder_module, "read_tables", lambda: {(Proto.TCP, 80): [row("127.0.0.1")]})
     for now, scans in ((0.0, 1), (5.0, 1), (11.0, 2)):
         counted.now = now
-        assert counted.finder.find(Proto.TCP, v4(80)) == Holder(uid=0, user="root")
+        assert counted.finder.look(Proto.TCP, v4(80)) == Holder(uid=0, user="root")
         assert counted.places == scans
+
+
+def test_two_hundred_foreign_holders_cost_one_walk(monkeypatch: pytest.MonkeyPatch) -> None:
+    counted = Counted(monkeypatch)
+    rows = {
+        (Proto.TCP, port): [Row(Proto.TCP, "127.0.0.1", port, 0, 10**9 + port, False)]
+        for port in range(1, 201)
+    }
+    monkeypatch.setattr(holder_module, "read_tables", lambda: rows)
+    for port in range(1, 201):
+        assert counted.finder.look(Proto.TCP, v4(port)) == Holder(uid=0, user="root")
+    assert counted.places == 1
+
+
+async def test_the_search_leaves_the_loop_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[bool] = []
+
+    def walk() -> dict[int, holder_module.Place]:
+        seen.append(threading.current_thread() is threading.main_thread())
+        return {}
+
+    monkeypatch.setattr(holder_module, "read_places", walk)
+    with holding() as (_, port):
+        holder = await HolderFinder().find(Proto.TCP, v4(port))
+    assert holder is not None
+    assert seen == [False]
+
+
+def test_a_walk_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(holder_module, "MAX_WALK_S", -1.0)
+    assert read_places() == {}
+
+
+def test_a_holder_that_came_since_the_last_look_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    counted = Counted(monkeypatch)
+    counted.finder.look(Proto.TCP, v4(1))
+    counted.now = 0.2
+    with holding() as (child, port):
+        found = counted.finder.look(Proto.TCP, v4(port))
+    assert found is not None
+    assert found.pid == child.pid
 
 
 def test_a_process_that_is_gone_leaves_what_was_known() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from port_linker.binding import commands as cmd
 from port_linker.binding import events as ev
-from port_linker.binding import machine as machine_module
+from port_linker.binding import merge
 from port_linker.binding.facts import Local, LocalFacts
 from port_linker.binding.machine import BindingMachine
 from port_linker.model import Proto
@@ -158,21 +158,56 @@ def test_services_known_before_the_link_is_up_are_down() -> None:
     assert here.state("127.0.0.1:8080") == "ready"
 
 
-def test_one_family_busy_leaves_the_other_and_says_why() -> None:
-    here = host()
-    here.hold_port(8080, families="6")
+@pytest.mark.parametrize("families", ["4", "6"])
+def test_one_family_busy_is_a_conflict_of_the_whole_service(families: str) -> None:
+    here = host(options(interactive=True))
+    here.hold_port(8080, families=families)
     here.appear(WEB)
-    assert here.shown("127.0.0.1:8080") == (
-        "ready",
-        ("127.0.0.1:8080",),
-        "[::1]:8080 is held here by node (pid 71)",
-    )
-    assert of_type(here.log, cmd.AskUser, cmd.ReportConflict) == []
+    (local,) = locals_of(8080, families)
+    told = ("conflict", (), f"{local.text} is held here by node (pid 71)")
+    assert here.shown("127.0.0.1:8080") == told
+    assert here.sockets == {}, "nothing is bound in between"
+    (question,) = here.questions.values()
+    assert question.choices == ("kill", "remap", "skip")
+    here.answer("remap")
+    assert here.shown("127.0.0.1:8080")[1] == ("127.0.0.1:16080", "[::1]:16080")
+
+
+def test_nothing_stays_bound_when_one_family_turns_out_to_be_busy() -> None:
+    """A host that answers address by address: what it bound meanwhile is given up."""
+    machine = BindingMachine(options(), FACTS)
+    machine.handle(ev.LinkUp(TARGET), 0.0)
+    machine.handle(ev.ServicesChanged(appeared=(WEB,)), 0.0)
+    machine.handle(ev.BindDone(WEB.id, V6), 0.0)
+    commands = machine.handle(ev.BindFailed(WEB.id, V4, errnos.EADDRINUSE, NODE), 0.1)
+    assert commands[0] == cmd.ReleaseService(WEB.id, (V6,), is_conflict=True)
+    report = machine.report_of(WEB.id)
+    assert report is not None
+    assert (report.state, report.local) == (ServiceState.CONFLICT, ())
+
+
+def test_a_port_freed_in_both_families_is_taken_in_both() -> None:
+    here = host()
+    here.hold_port(8080, families="4")
+    here.appear(WEB)
+    assert here.sockets == {}
     here.free_port(8080)
     here.tick_until(1.0)
     assert here.shown("127.0.0.1:8080") == ("ready", ("127.0.0.1:8080", "[::1]:8080"), None)
     here.tick_until(9.0)
     assert here.wake_at is None, "nothing is left to wait for"
+
+
+def test_a_family_that_becomes_wanted_later_and_is_busy_takes_the_other_along() -> None:
+    here = host()
+    other = service("tcp/[::1]:8080", pid=2)
+    here.appear(replace(WEB, pid=1), other)
+    assert here.shown("127.0.0.1:8080")[1] == ("127.0.0.1:8080",)
+    here.hold_port(8080, families="6")  # in the moment between its release and our bind
+    here.vanish("tcp/[::1]:8080", now=1.0)
+    here.tick_until(3.0)
+    assert here.state("127.0.0.1:8080") == "conflict"
+    assert here.sockets == {}
 
 
 @pytest.mark.parametrize("number", [errnos.EADDRNOTAVAIL, errnos.EAFNOSUPPORT])
@@ -250,8 +285,8 @@ def test_the_owner_of_a_number_takes_it_from_a_guest() -> None:
 
 def test_a_second_service_of_the_port_takes_its_own_family() -> None:
     here = host()
-    here.appear(WEB)
-    here.appear(service("tcp/[::1]:8080"))
+    here.appear(replace(WEB, pid=1))
+    here.appear(service("tcp/[::1]:8080", pid=2))
     assert here.shown("127.0.0.1:8080")[1] == ("127.0.0.1:8080",)
     assert here.shown("tcp/[::1]:8080")[1] == ("[::1]:8080",)
     here.vanish("127.0.0.1:8080", now=1.0)
@@ -316,7 +351,7 @@ def test_while_it_is_being_bound_a_service_waits() -> None:
 
 
 def test_a_target_cannot_fill_our_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine_module, "MAX_KNOWN", 2)
+    monkeypatch.setattr(merge, "MAX_SOCKETS", 2)
     here = host()
     here.appear(*(service(f"127.0.0.1:{port}") for port in (3000, 3001, 3002)))
     assert len(here.machine.services()) == 2

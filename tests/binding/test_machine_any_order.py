@@ -38,6 +38,8 @@ STEPS = st.lists(
         st.tuples(st.just("limit"), st.integers(0, 4)),
         st.tuples(st.just("room"), st.none() | st.integers(0, 6)),
         st.tuples(st.just("answer"), st.sampled_from(["kill", "remap", "skip", "allow"])),
+        st.tuples(st.just("silence"), st.none()),
+        st.tuples(st.just("take_back"), SERVICES),
         st.tuples(st.just("killed"), SERVICES),
     ),
     max_size=30,
@@ -89,7 +91,8 @@ class Story:
         self.host.free_port(port)
 
     def do_limit(self, limit: int) -> None:
-        self.host.feed(ev.LimitsChanged(limit, 1000), self.now)
+        self.host.machine._planner.room.set_limits(limit, 1000)
+        self.host.feed(ev.Ticked(), self.now)
 
     def do_room(self, room: int | None) -> None:
         self.host.room = room
@@ -101,12 +104,24 @@ class Story:
             self.host.feed(ev.Answered(name, choice), self.now)
             return
 
+    def do_silence(self, _: None) -> None:
+        for name in list(self.host.questions)[:1]:
+            del self.host.questions[name]
+            self.host.feed(ev.Unanswered(name), self.now)
+
+    def do_take_back(self, one: Service) -> None:
+        self.host.feed(ev.AnswerTakenBack(one.id), self.now)
+        assert not self.host.machine.has_answer(one.id) or self.host.machine.services()
+
     def do_killed(self, one: Service) -> None:
         self.host.feed(ev.KillDone(one.id, one.uid == ALICE, "no"), self.now)
 
     def check(self) -> None:
         states = self.host.machine.services()
-        assert self.present <= states.keys(), "no service is lost"
+        known = {
+            id_ for entry in self.host.machine._entries.values() for id_ in entry.service.sockets
+        }
+        assert self.present <= known, "no service is lost"
         for id_, report in states.items():
             shown = self.host.states[id_]
             assert (shown.state, shown.local, shown.reason) == (
@@ -131,7 +146,7 @@ def test_in_any_order_every_service_has_one_state_and_all_is_given_back(
     for step, what in steps:
         story.play(step, what)
     story.play("snapshot", [])
-    story.play("wait", 2.0)
+    story.play("wait", 11.0)  # a question waits ten seconds for its service
     assert story.host.machine.services() == {}
     assert story.host.sockets == {}
     assert story.host.held == {}
@@ -151,6 +166,7 @@ EVENTS = st.one_of(
         st.sampled_from([errnos.EADDRINUSE, errnos.EMFILE, errnos.EACCES, errnos.EADDRNOTAVAIL]),
     ),
     st.builds(lambda one: ev.KillDone(one.id, True), SERVICES),
+    st.builds(lambda one: ev.AnswerTakenBack(one.id), SERVICES),
     st.just(ev.Ticked()),
     st.just(ev.LinkUp(TARGET)),
     st.just(ev.LinkDown("cut")),
@@ -166,8 +182,9 @@ def test_a_host_that_answers_nonsense_breaks_nothing(events: list[ev.Event], mod
         for command in of_type(commands, cmd.BindService):
             assert all(local.address in ("127.0.0.1", "::1") for local in command.locals)
         if isinstance(event, ev.ServicesChanged):
-            present = (present | {one.id for one in event.appeared}) - set(event.vanished)
-        assert present <= machine.services().keys()
+            present = (present - set(event.vanished)) | {one.id for one in event.appeared}
+        known = {id_ for entry in machine._entries.values() for id_ in entry.service.sockets}
+        assert present <= known
     machine.handle(ev.ServicesChanged(is_complete=True), 100.0)
     machine.handle(ev.Ticked(), 102.0)
     assert machine.services() == {}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-import struct
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -12,8 +11,9 @@ from contextlib import ExitStack
 import pytest
 
 from port_linker.binding.facts import LOOPBACK, Local
-from port_linker.binding.peer import check_own_user, parse_lookup, read_peer_uid
+from port_linker.binding.peer import check_own_user, find_peer
 from port_linker.model import Proto
+from port_linker.scan.lookup import SocketLookup
 from tests.binding.children import NOBODY, run_as_nobody
 from tests.binding.test_sockets import needs_v6
 
@@ -42,11 +42,14 @@ def test_a_tcp_peer_of_ours_is_known(stack: ExitStack, family: int) -> None:
     _, local = serve(stack, Proto.TCP, family)
     near = stack.enter_context(socket.create_connection((local.address, local.port), 5))
     address, port = near.getsockname()[:2]
-    assert read_peer_uid(Proto.TCP, local, (address, port)) == os.geteuid()
-    assert check_own_user(Proto.TCP, local)((address, port))
-    assert read_peer_uid(Proto.TCP, local, (address, 1)) is None
+    found = find_peer(Proto.TCP, local, (address, port))
+    assert found is not None
+    assert found.uid == os.geteuid()
+    assert check_own_user(Proto.TCP, local)((address, port)) == found.cookie
+    assert find_peer(Proto.TCP, local, (address, 1)) is None
     near.close()
-    assert not check_own_user(Proto.TCP, local)((address, port)), "closed: it belongs to nobody"
+    own = check_own_user(Proto.TCP, local)((address, port))
+    assert own is None, "closed: it belongs to nobody"
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -60,13 +63,15 @@ def test_a_udp_peer_of_ours_is_known(stack: ExitStack, family: int, connected: b
     else:
         near.sendto(b"x", (local.address, local.port))
     address, port = sock.recvfrom(10)[1][:2]
-    assert read_peer_uid(Proto.UDP, local, (address, port)) == os.geteuid()
-    assert read_peer_uid(Proto.UDP, local, (address, 1)) is None
+    found = find_peer(Proto.UDP, local, (address, port))
+    assert found is not None
+    assert found.uid == os.geteuid()
+    assert find_peer(Proto.UDP, local, (address, 1)) is None
 
 
 SEND = """
 import socket, sys
-from port_linker.binding.peer import read_peer_uid
+from port_linker.binding.peer import find_peer
 from port_linker.binding.facts import Local
 from port_linker.model import Proto
 port = int(sys.argv[-1])
@@ -78,13 +83,14 @@ print(json.dumps(near.getsockname()[1]))
 
 def test_another_users_peer_is_known_as_his(stack: ExitStack) -> None:
     sock, local = serve(stack, Proto.TCP, 4)
-    seen: list[int | None] = []
+    seen: list[object] = []
 
     def look() -> None:
         far, peer = sock.accept()
         with far:
-            seen.append(read_peer_uid(Proto.TCP, local, peer))
-            seen.append(int(check_own_user(Proto.TCP, local)(peer)))
+            found = find_peer(Proto.TCP, local, peer)
+            seen.append(found and found.uid)
+            seen.append(check_own_user(Proto.TCP, local)(peer))
 
     thread = threading.Thread(target=look)
     thread.start()
@@ -92,31 +98,32 @@ def test_another_users_peer_is_known_as_his(stack: ExitStack) -> None:
         run_as_nobody(SEND, str(local.port))
     finally:
         thread.join(timeout=15)
-    assert seen == [NOBODY, 0]
+    assert seen == [NOBODY, None]
 
 
 def test_a_kernel_that_does_not_answer_lets_nobody_in(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise OSError(93, "Protocol not supported")
 
-    monkeypatch.setattr(socket, "socket", refuse)
-    assert read_peer_uid(Proto.TCP, Local(4, "127.0.0.1", 80), ("127.0.0.1", 9)) is None
+    monkeypatch.setattr(SocketLookup, "find", refuse)
+    assert find_peer(Proto.TCP, Local(4, "127.0.0.1", 80), ("127.0.0.1", 9)) is None
 
 
-def reply(kind: int = 20, port: int = 9, inode: int = 7) -> bytes:
-    body = struct.pack("=BBBB", 2, 1, 0, 0) + struct.pack("!HH", port, 80) + bytes(44)
-    return (
-        struct.pack("=IHHII", 88, kind, 0, 1, 0)
-        + body
-        + bytes(12)
-        + struct.pack("=II", 1000, inode)
-    )
-
-
-def test_replies_are_read_with_care() -> None:
-    assert parse_lookup(reply(), 9) == 1000
-    assert parse_lookup(reply(port=10), 9) is None, "another socket"
-    assert parse_lookup(reply(inode=0), 9) is None, "closed by its program"
-    assert parse_lookup(reply(kind=2), 9) is None, "an error"
-    for length in range(len(reply())):
-        assert parse_lookup(reply()[:length], 9) is None
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to give a socket away")
+def test_a_port_that_another_user_takes_over_is_another_socket(stack: ExitStack) -> None:
+    sock, local = serve(stack, Proto.UDP, 4)
+    check = check_own_user(Proto.UDP, local)
+    first = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    first.bind(("127.0.0.1", 0))
+    peer = first.getsockname()
+    ours = check(peer)
+    assert ours is not None
+    assert check(peer) == ours
+    first.close()
+    assert check(peer) is None
+    second = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+    second.bind(peer)
+    assert check(peer) not in (None, ours), "another socket of ours"
+    os.fchown(second.fileno(), 4242, -1)
+    assert check(peer) is None
+    assert sock.fileno() >= 0

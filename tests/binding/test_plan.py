@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from port_linker.binding.facts import LocalFacts, Outcome, Verdict
-from port_linker.binding.plan import Planner, plan_services
+from port_linker.binding.plan import Planner
 from port_linker.model import Proto, Service, ServiceId
 from tests.binding.kit import ALICE, BOB, FACTS, TARGET, options, service
 
@@ -19,7 +19,11 @@ PLAIN = LocalFacts()  # a user without privilege
 
 
 def plan(*services: Service, facts: LocalFacts = FACTS, **how: Any) -> dict[str, Verdict]:
-    verdicts = plan_services(services, options(**how), facts, TARGET)
+    planner = Planner(options(**how), facts, {})
+    planner.groups.set_target(TARGET)
+    for one in sorted(services, key=lambda one: (one.id.port, one.id)):
+        planner.groups.put(one)
+    verdicts = planner.replan()
     return {id_.key: verdict for id_, verdict in verdicts.items()}
 
 

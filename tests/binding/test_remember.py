@@ -12,7 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from port_linker.binding import remember
-from port_linker.binding.remember import parse_remaps, read_remaps, write_remaps
+from port_linker.binding.remember import (
+    forget_all,
+    list_remembered,
+    parse_remaps,
+    read_remaps,
+    write_remaps,
+)
 
 REMAPS = {"tcp/0.0.0.0:80": 8080, "udp/[::1]:53": 8053}
 
@@ -104,3 +110,15 @@ def test_the_folder_is_the_one_for_state(monkeypatch: pytest.MonkeyPatch, tmp_pa
     assert write_remaps("dev1", REMAPS)
     assert read_remaps("dev1") == REMAPS
     assert (tmp_path / "port-linker" / "remaps").is_dir()
+
+
+def test_all_is_listed_and_forgotten_whatever_lies_beside_it(tmp_path: Path) -> None:
+    assert list_remembered(tmp_path / "none") == []
+    write_remaps("b\x1b[2J", {"tcp/0.0.0.0:80": 8080}, tmp_path)
+    write_remaps("a", REMAPS, tmp_path)
+    (tmp_path / "x.json").write_bytes(b"{")
+    (tmp_path / "y.corrupt").write_bytes(b"{")
+    rows = list_remembered(tmp_path)
+    assert [row[0] for row in rows] == ["a", "a", "b\ufffd[2J"]
+    forget_all(tmp_path)
+    assert list(tmp_path.iterdir()) == []

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from port_linker.binding import commands as cmd
 from port_linker.binding import events as ev
-from tests.binding.kit import host, of_type, service
+from tests.binding.kit import host, of_type, options, service
 
 WEB = service("127.0.0.1:8080")
 
 
 def test_a_port_is_freed_before_it_is_taken() -> None:
     here = host()
-    here.appear(WEB)
-    other = service("tcp/[::1]:8080")
+    here.appear(replace(WEB, pid=1))
+    other = service("tcp/[::1]:8080", pid=2)
     kinds = [type(command) for command in here.appear(other)]
     assert kinds.index(cmd.ReleaseService) < kinds.index(cmd.BindService)
 
@@ -48,3 +50,21 @@ def test_a_bind_that_comes_during_an_outage_waits_like_the_others() -> None:
     assert here.shown("127.0.0.1:8080") == ("down", ("127.0.0.1:8080", "[::1]:8080"), "cut")
     here.vanish("127.0.0.1:8080", now=2.0)
     assert here.held == {WEB.id: 1.0}
+
+
+def test_a_port_that_is_held_says_so_when_its_service_goes() -> None:
+    for hold, reason in ((True, "its local port stays bound until the session ends"), (False, "")):
+        here = host(options(hold=hold))
+        here.appear(WEB)
+        here.vanish("127.0.0.1:8080", now=1.0)
+        here.tick_until(3.0)
+        assert here.state("127.0.0.1:8080") == "gone"
+        assert here.reason("127.0.0.1:8080").startswith(reason)
+        assert bool(here.reason("127.0.0.1:8080")) is hold
+
+
+def test_how_long_a_connection_waits_in_an_outage_is_settable() -> None:
+    here = host(replace(options(), outage_hold_s=3.0))
+    here.appear(WEB)
+    here.feed(ev.LinkDown("cut"), 1.0)
+    assert here.held == {WEB.id: 3.0}

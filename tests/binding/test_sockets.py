@@ -16,8 +16,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from port_linker.binding import sockets
+from port_linker.binding.conflict import HELD_BACK
 from port_linker.binding.facts import Local
-from port_linker.binding.sockets import bind_local, count_services, read_local_facts
+from port_linker.binding.sockets import (
+    bind_local,
+    bind_together,
+    count_services,
+    read_local_facts,
+)
 from port_linker.errors import BindError
 from port_linker.model import Proto
 from tests.binding.children import run_as_nobody
@@ -191,6 +197,7 @@ def test_services_leave_descriptors_for_flows(descriptors: int, services: int) -
 LOOK = """
 import json
 from port_linker.binding.sockets import bind_local, read_local_facts
+from port_linker.binding.conflict import HELD_BACK
 from port_linker.binding.facts import Local
 from port_linker.model import Proto
 facts = read_local_facts()
@@ -209,3 +216,34 @@ def test_root_needs_none() -> None:
         pytest.skip("not root")
     done = subprocess.run([sys.executable, "-c", LOOK], capture_output=True, check=True, timeout=20)
     assert b"[true, false" in done.stdout
+
+
+@needs_v6
+def test_a_service_gets_all_its_addresses_or_none() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as holder:
+        port = holder.getsockname()[1]
+        both = (Local(4, "127.0.0.1", port), Local(6, "::1", port))
+        refused = bind_together(Proto.TCP, both)
+        assert refused == {both[0]: errno.EADDRINUSE, both[1]: HELD_BACK}
+        with socket.create_server(("::1", port), family=socket.AF_INET6):
+            pass  # nothing of ours is left there
+    taken = bind_together(Proto.TCP, both)
+    assert all(isinstance(one, socket.socket) for one in taken.values())
+    for one in taken.values():
+        assert isinstance(one, socket.socket)
+        one.close()
+
+
+def test_a_family_that_does_not_exist_stands_in_nobodys_way(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def bind(_proto: Proto, local: Local) -> socket.socket | int:
+        return socket.socket() if local.family == 4 else errno.EADDRNOTAVAIL
+
+    monkeypatch.setattr(sockets, "bind_local", bind)
+    both = (Local(4, "127.0.0.1", 1), Local(6, "::1", 1))
+    found = bind_together(Proto.TCP, both)
+    mine = found[both[0]]
+    assert isinstance(mine, socket.socket)
+    mine.close()
+    assert found[both[1]] == errno.EADDRNOTAVAIL

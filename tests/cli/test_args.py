@@ -77,6 +77,7 @@ def test_every_option_reaches_the_session() -> None:
         map=("80:8080",),
         all_users=True,
         own_user_only=True,
+        hold=True,
         max_services=7,
         target_python="/opt/python",
         lease=60,
@@ -90,6 +91,7 @@ def test_every_option_reaches_the_session() -> None:
     assert planned.map == ("80:8080",)
     assert planned.all_users
     assert planned.own_user_only
+    assert planned.hold
     assert (planned.max_services, planned.lease_s, planned.verbosity) == (7, 60, 2)
     assert (planned.target_python, planned.log_file) == ("/opt/python", "x.log")
     assert planned.ssh_options == ("ProxyJump=b",)

@@ -26,6 +26,9 @@ from port_linker.errors import UsageError
         ("--only", "connect", None, "--only", False),
         ("dev1 dev2", "connect", "dev1", "dev1 dev2", False),
         ("dev1 --bogus", "connect", "dev1", "dev1 --bogus", False),
+        ("dev1 -p2222", "connect", "dev1", "dev1 -p2222", True),
+        ("-p 2222 dev1", "connect", "dev1", "-p 2222 dev1", True),
+        ("-J bastion doctor dev1", "doctor", "dev1", "-J bastion dev1", True),
         ("dev1 -vx", "connect", "dev1", "dev1 -vx", False),
         ("-- --odd", "connect", "--odd", "-- --odd", True),
         ("-", "connect", "-", "-", True),
@@ -41,7 +44,7 @@ def test_scan(line: str, verb: str, host: str | None, rest: str, is_plain: bool)
 
 def test_wishes() -> None:
     scan = scan_words(["--help", "--version", "--json"])
-    assert (scan.wants_help, scan.wants_version, scan.wants_json) == (True, True, True)
+    assert (scan.wants_help, scan.wants_version) == (True, True)
     assert not scan.has_verb
     assert scan_words(["demo", "-h"]).has_verb
 

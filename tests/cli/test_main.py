@@ -126,9 +126,20 @@ def test_usage_errors(
         assert out == ""
 
 
-def test_a_wrong_line_is_not_announced(capsys: pytest.CaptureFixture[str]) -> None:
-    entry.main(["dev1", "--bogus"])
+@pytest.mark.parametrize(
+    "words",
+    ["--bogus", "--only 99999", "--json --plain", "-o bad", "-p 0", "--link ftp", "--lease 1"],
+)
+def test_a_wrong_line_is_not_announced(words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert entry.main(["dev1", *words.split()]) == 2
     assert "connecting" not in capsys.readouterr().err
+
+
+def test_ssh_is_quoted_once() -> None:
+    done = run("dev1.invalid:22", "-F", "/dev/null", CI="true")
+    assert done.returncode == 3
+    assert done.stderr.count("Could not resolve hostname") == 1
+    assert "Try: for port 22 write ssh://dev1.invalid:22, or -p 22 dev1.invalid" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from port_linker.demo.board import Board
 from port_linker.demo.steps import DemoFault
-from port_linker.session.events import ServiceState, SessionState
+from port_linker.session.events import LinkState, ServiceState, SessionState
 from tests.ui import samples
 
 
@@ -71,3 +71,16 @@ async def test_a_replay_has_the_last_word_of_each() -> None:
     assert sum(event.name == "session" for event in told) == 1
     assert samples.service(7) in told
     assert not any(getattr(event, "state", None) is ServiceState.GONE for event in told)
+
+
+async def test_quic_is_waited_for_until_it_is_up_or_will_not_come() -> None:
+    board = Board()
+    board.note(samples.link())
+    board.note(samples.link("quic", LinkState.TRYING))
+    told = asyncio.ensure_future(board.wait_quic())
+    await asyncio.sleep(0)
+    assert not told.done()
+    board.note(samples.link("quic", LinkState.DOWN))
+    assert (await told).state is LinkState.DOWN
+    board.note(samples.link("quic", LinkState.UP))
+    assert (await board.wait_quic()).state is LinkState.UP

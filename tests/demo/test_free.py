@@ -45,6 +45,7 @@ def test_too_few_ports_are_a_fault_and_none_stays_held(monkeypatch: pytest.Monke
         return len(seen) == 1
 
     monkeypatch.setattr(free, "is_free", is_free)
+    monkeypatch.setattr(free, "_hold", lambda _: socket.socket())  # another demo may hold the port
     with pytest.raises(DemoFault, match="no free ports"):
         free.hold_ports(2)
     seen.clear()

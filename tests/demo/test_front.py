@@ -44,6 +44,11 @@ class Control:
 
     def reconnect_now(self) -> None: ...
 
+    def take_back(self, _key: str) -> bool:
+        return False
+
+    async def login(self) -> None: ...
+
     def traffic(self) -> Mapping[str, Traffic]:
         return {}
 

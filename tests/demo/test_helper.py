@@ -15,14 +15,14 @@ from port_linker.demo import helper
 from port_linker.demo.free import hold_ports
 from port_linker.demo.helper import start_target
 from port_linker.demo.probes import read_greeting
-from port_linker.demo.services import NAMES
+from port_linker.demo.services import PORT_NAMES
 from port_linker.demo.steps import DemoFault
 from port_linker.ssh.target import TargetKind, parse_target
 
 
 @pytest.fixture
 def ports() -> Iterator[tuple[int, ...]]:
-    held = hold_ports(len(NAMES))
+    held = hold_ports(len(PORT_NAMES))
     yield held.ports
     held.close()
 

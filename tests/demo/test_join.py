@@ -15,11 +15,13 @@ from tests.demo.kit import module
 def test_it_becomes_a_shell_with_the_mark() -> None:
     done = subprocess.run(
         module("join", str(os.getpid()), "abc"),
-        input=f"echo ${MARK} $$ $0",
+        input=f"echo ${MARK} $$ $0; echo $SSH_CONNECTION",
         capture_output=True,
         text=True,
     )
-    mark, pid, name = done.stdout.split()
+    words, connection = done.stdout.splitlines()
+    mark, pid, name = words.split()
+    assert connection == "127.0.0.1 0 127.0.0.1 0"  # UDP takes the same way
     assert (mark, name) == ("abc", "sh")
     assert pid.isdecimal()
 

@@ -51,6 +51,7 @@ def test_once_shows_every_step_and_leaves_nothing(
     assert [line.split(".")[0] for line in lines[:-1]] == [str(step.number) for step in STEPS]
     assert ("a private network on this machine" in lines[0]) is (env == {})
     assert "200 OK" in lines[2]
+    assert "QUIC came up" in lines[7]
     assert "All of it worked" in lines[-1]
     assert err == "starting a target of its own...\n"
     assert demo.pids() == []
@@ -65,6 +66,7 @@ def test_json_tells_steps_between_the_events(demos: list[Demo], tmp_path: Path) 
     assert code == 0
     assert [event["step"] for event in told] == [step.name for step in STEPS]
     assert all(event["ok"] and event["target"] == "demo" for event in told)
+    assert [e["path"] for e in events if e.get("link") == "quic" and e["state"] == "up"] != []
     assert {"hello", "session", "link", "service"} <= {event["event"] for event in events}
     hosts = {event["remote"].split(":")[0] for event in events if event["event"] == "service"}
     assert hosts == {"127.77.0.1"}
@@ -85,7 +87,7 @@ def test_plain_lines_follow_the_steps(demos: list[Demo], tmp_path: Path) -> None
     assert demo.process.stdout is not None
     lines = [demo.process.stdout.readline().decode() for _ in range(len(STEPS) + 2)]
     assert "curl http://localhost:" in lines[len(STEPS)]
-    assert lines[-1] == "demo is up\n"
+    assert lines[-1].endswith(" demo is up\n")
     demo.process.send_signal(signal.SIGTERM)
     assert demo.finish()[0] == 143
     assert demo.pids() == []
@@ -175,13 +177,14 @@ class FakeTarget(TargetProcess):
     def __init__(self, is_private: bool) -> None:
         self.is_private = is_private
         self.host = "127.0.0.1" if is_private else "127.77.0.1"
-        self.ports = {"web": 1, "tcp": 2, "udp": 3, "late": 4}
+        self.ports = {"web": 1, "tcp": 2, "udp": 3, "late": 4, "quic": 5}
         self.spelling = "exec:sh"
 
 
 def test_the_session_of_a_private_target_takes_all_of_it() -> None:
     planned = plan_session(DemoOptions(verbosity=1, log_file="x"), FakeTarget(True))
     assert (planned.only, planned.allow_self, planned.interactive) == ((), False, False)
+    assert (planned.udp_ports, planned.udp_addresses) == ((5, 5), ("127.0.0.1",))
     assert (planned.lease_s, planned.log_file, planned.verbosity) == (main.LEASE_S, "x", 1)
 
 

@@ -14,9 +14,9 @@ from port_linker.demo.board import Board
 from port_linker.demo.free import LOOPBACK_HOST, hold_ports
 from port_linker.demo.helper import TargetProcess
 from port_linker.demo.play import Play, SessionSteps, local_address
-from port_linker.demo.services import NAMES, Services
+from port_linker.demo.services import PORT_NAMES, Services
 from port_linker.demo.steps import STEPS, DemoEvent, DemoFault, StepFailed
-from port_linker.session.events import ServiceState, SessionState
+from port_linker.session.events import LinkState, ServiceState, SessionState
 from tests.ui import samples
 
 
@@ -46,18 +46,29 @@ class FakeTarget(TargetProcess):
 
 async def test_all_steps_work_and_each_is_told() -> None:
     board, told = Board(), list[DemoEvent]()
-    held = hold_ports(len(NAMES))
-    target = FakeTarget(board, dict(zip(NAMES, held.ports, strict=True)))
+    held = hold_ports(len(PORT_NAMES))
+    target = FakeTarget(board, dict(zip(PORT_NAMES, held.ports, strict=True)))
     play = Play(told.append)
     for name in ("web", "tcp", "udp"):
         await target.start(name)
     board.note(samples.session(SessionState.UP))
+    board.note(samples.quic())
     await SessionSteps(board, target).play_all(play)
     assert [event.step for event in told] == list(STEPS[1:])
     assert all(event.ok and event.took_ms >= 0 and event.target == "demo" for event in told)
     assert play.current is None
     target.services.close()
     held.close()
+
+
+async def test_a_quic_that_does_not_come_is_told_and_no_failure() -> None:
+    board, told = Board(), list[DemoEvent]()
+    target = FakeTarget(board, {})
+    down = replace(samples.quic(), state=LinkState.DOWN, reason="its executable is missing")
+    board.note(down)
+    await Play(told.append).play(steps.QUIC, SessionSteps(board, target)._use_quic)
+    assert told[0].ok
+    assert "its executable is missing" in told[0].text
 
 
 async def wait_for_ever() -> str:

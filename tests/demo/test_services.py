@@ -9,14 +9,14 @@ import pytest
 
 from port_linker.demo import probes, services
 from port_linker.demo.free import LOOPBACK_HOST, hold_ports
-from port_linker.demo.services import NAMES, PAGE, Services
+from port_linker.demo.services import NAMES, PAGE, PORT_NAMES, Services
 from port_linker.demo.steps import DemoFault
 
 
 @pytest.fixture
 def ports() -> Iterator[dict[str, int]]:
-    held = hold_ports(len(NAMES))
-    yield dict(zip(NAMES, held.ports, strict=True))
+    held = hold_ports(len(PORT_NAMES))
+    yield dict(zip(PORT_NAMES, held.ports, strict=True))
     held.close()
 
 

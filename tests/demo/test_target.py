@@ -15,7 +15,7 @@ import pytest
 
 from port_linker.demo.free import hold_ports
 from port_linker.demo.leftovers import MARK
-from port_linker.demo.services import NAMES
+from port_linker.demo.services import PORT_NAMES
 from tests.demo.kit import marked, module
 from tests.lab.shell import wait_until
 
@@ -48,7 +48,7 @@ class Target:
 
 @pytest.fixture
 def ports() -> Iterator[str]:
-    held = hold_ports(len(NAMES))
+    held = hold_ports(len(PORT_NAMES))
     yield ",".join(map(str, held.ports))
     held.close()
 

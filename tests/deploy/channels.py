@@ -28,12 +28,10 @@ Open = Callable[..., Awaitable[AgentChannel]]
 
 
 def make_settings(**changes: Any) -> ConnectSettings:
-    options = changes.pop("agent_options", {"lease": 10})
     settings = ConnectSettings(
         agent_id=secrets.token_hex(8),
         token=secrets.token_hex(16),
         host_id="h1",
-        agent_options=options,
         limits=QUICK,
     )
     return dataclasses.replace(settings, **changes)

@@ -16,7 +16,7 @@ from port_linker.deploy.settings import (
     ConnectSettings,
     Progress,
 )
-from port_linker.ssh import process
+from port_linker.ssh import spawn
 from port_linker.ssh.target import Target
 from tests.deploy.channels import (
     Open,
@@ -82,7 +82,7 @@ def fake_ssh(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Cal
     folder = tmp_path / "bin"
     folder.mkdir()
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
-    monkeypatch.setattr(process, "_ssh_versions", {})
+    monkeypatch.setattr(spawn, "_ssh_versions", {})
 
     def put(script: str) -> Path:
         head = '[ "$1" = -V ] && { echo OpenSSH_9.2p1 >&2; exit; }\n'

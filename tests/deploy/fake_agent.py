@@ -1,9 +1,9 @@
 """A tiny agent for tests of the channel: keeps the contract with the attacher, echoes bytes.
 
-It is packed as port_linker.agent.__main__ of a bundle. What it is told to do comes in the start
-message's options: {"crash": "start"|"attach"|"after"} ends it there by SIGKILL, and {"note": PATH}
-makes it write a line of JSON per event to a file. On the channel: b"!bye\n" ends it as a goodbye,
-b"!die\n" by SIGKILL, b"!stop\n" stops it.
+It is packed as port_linker.agent.__main__ of a bundle. What it is told to do is the version of the
+start message, if that is a JSON object: {"crash": "start"|"attach"|"after"} ends it by SIGKILL,
+and {"note": PATH} makes it write a line of JSON per event to a file. On the channel: b"!bye\n" ends
+it as a goodbye, b"!die\n" by SIGKILL, b"!stop\n" stops it.
 """
 
 from __future__ import annotations
@@ -45,7 +45,8 @@ class Fake:
         self.control = control
         message, _ = receive(control)
         self.start = message["start"]
-        self.options = self.start["options"]
+        version = self.start["version"]
+        self.options = json.loads(version) if version.startswith("{") else {"lease": 10}
         self.fds: list[int] = []
         self.sync = ""
         self.listener: socket.socket | None = None
@@ -65,7 +66,7 @@ class Fake:
 
     def listen(self) -> None:
         """Open the way back in."""
-        address = self.start["socket"]
+        address = self.start["sockets"][0]
         self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         if address.startswith("@"):
             address = "\0" + address[1:]

@@ -39,7 +39,6 @@ def make_header(directories: list[str], **changes: Any) -> dict[str, Any]:
         "digest": FAKE.digest,
         "size": len(FAKE.data),
         "lease": [60, 5],
-        "agent_options": {"lease": 10},
         **changes,
     }
 

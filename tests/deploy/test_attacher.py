@@ -48,7 +48,7 @@ def test_the_agent_has_its_own_session_and_is_told_what_it_must_know(
 ) -> None:
     note = tmp_path / "note"
     rig = make_rig()
-    reply = rig.open(make_header(base, agent_options={"note": str(note)}))
+    reply = rig.open(make_header(base, version=json.dumps({"note": str(note)})))
     begun, attached = read_notes(note)
     assert begun["pid"] == begun["sid"] == reply["pid"]
     assert begun["fds"][:2] == ["/dev/null", "/dev/null"]
@@ -57,11 +57,14 @@ def test_the_agent_has_its_own_session_and_is_told_what_it_must_know(
     assert begun["start"] == {
         "id": "a1b2c3d4",
         "token": "70cce4",
-        "socket": base[0] + "/agent-a1b2c3d4.sock",
+        "sockets": [
+            base[0] + "/agent-a1b2c3d4.sock",
+            cache.socket_path(None, "a1b2c3d4"),
+            *cache.spare_names("a1b2c3d4", "70cce4"),
+        ],
         "dir": base[0],
-        "version": "0.1.0",
+        "version": json.dumps({"note": str(note)}),
         "lease": [60, 5],
-        "options": {"note": str(note)},
     }
     assert (attached["host"], attached["sync"]) == ("h1", SYNC)
 
@@ -110,7 +113,7 @@ def test_a_killed_agent_is_replaced_on_the_same_channel(base: list[str], make_ri
 
 def test_six_crashes_are_an_error(base: list[str], make_rig: MakeRig) -> None:
     rig = make_rig()
-    assert "pid" in rig.open(make_header(base, agent_options={"crash": "after"}))
+    assert "pid" in rig.open(make_header(base, version=json.dumps({"crash": "after"})))
     replies = [rig.error_reply() for _ in range(6)]
     assert [reply.get("agent") for reply in replies[:5]] == ["restarted"] * 5
     assert replies[5]["error"] == "agent-crashes"
@@ -132,7 +135,7 @@ def test_an_agent_that_cannot_start_is_one_error_with_its_last_words(
     base: list[str], make_rig: MakeRig
 ) -> None:
     rig = make_rig()
-    reply = rig.open(make_header(base, agent_options={"crash": "start"}))
+    reply = rig.open(make_header(base, version=json.dumps({"crash": "start"})))
     assert reply == {"error": "agent-start", "detail": "fake crash at start"}
     assert rig.wait() == 1
     assert rig.stderr.read() == b"fake crash at start\n"

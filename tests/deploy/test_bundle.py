@@ -20,6 +20,7 @@ from port_linker.deploy.bundle import (
     pack_bundle,
     read_own_module,
 )
+from port_linker.deploy.manifest import parse_source
 
 SOURCES = {
     "port_linker": "",
@@ -78,13 +79,13 @@ def test_the_real_bundle_is_built_once_and_small() -> None:
 def test_the_real_bundle_is_python_3_9() -> None:
     archive = zipfile.ZipFile(io.BytesIO(build_bundle().data))
     for name in archive.namelist():
-        ast.parse(archive.read(name), name, feature_version=(3, 9))
+        parse_source(archive.read(name), name, (3, 9))
 
 
 @pytest.mark.parametrize("name", ["attacher", "bytecode", "cache", "handle", "supply", "opener"])
 def test_the_attachers_parts_are_python_3_9(name: str) -> None:
     text = str(read_own_module(f"port_linker.deploy.{name}"))
-    tree = ast.parse(text, feature_version=(3, 9))
+    tree = parse_source(text, name, (3, 9))
     modules = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     ours = {module for module in modules if module and module.startswith("port_linker")}
     assert ours <= set(_ATTACHER_MODULES)

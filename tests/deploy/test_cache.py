@@ -6,6 +6,7 @@ import hashlib
 import os
 import socket
 import stat
+import time
 from pathlib import Path
 
 import pytest
@@ -174,3 +175,33 @@ def test_what_was_not_used_for_a_week_goes(own: Path) -> None:
     assert set(os.listdir(own)) == kept
     live.close()
     cache.prune("/nowhere", now_s)
+
+
+def test_what_is_in_use_stays_though_the_clock_jumps(own: Path) -> None:
+    for name in ("agent-1.pyz", "agent-2.pyz", "tunnel-1"):
+        (own / name).write_bytes(b"")
+    held = cache.hold(str(own / "agent-1.pyz"))
+    with_agent = cache.hold(str(own / "tunnel-1"))
+    assert held is not None
+    assert with_agent is not None
+    later_s = time.time() + 2 * cache.KEEP_S
+    cache.prune(str(own), later_s)
+    assert sorted(os.listdir(own)) == ["agent-1.pyz", "tunnel-1"]
+    os.close(held)
+    os.close(with_agent)
+    cache.prune(str(own), later_s)
+    assert os.listdir(own) == []
+
+
+def test_what_cannot_be_held_is_left_to_its_age(own: Path) -> None:
+    assert cache.hold(str(own / "missing")) is None
+    assert cache.hold("/proc/self/fd/0") is None
+    assert not cache.is_held(str(own / "missing"))
+
+
+def test_spare_names_are_told_by_the_token_alone() -> None:
+    names = cache.spare_names("ab12", "70cce4")
+    assert len(set(names)) == cache.SPARE_NAMES
+    assert names == cache.spare_names("ab12", "70cce4")
+    assert not set(names) & set(cache.spare_names("ab12", "70cce5"))
+    assert all(name.startswith("@port-linker-") and "70cce4" not in name for name in names)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import signal
 import time
@@ -52,7 +53,7 @@ async def test_a_killed_agent_comes_back_on_the_same_channel(opened: Open) -> No
 
 
 async def test_crash_after_crash_ends_the_channel_with_one_error(opened: Open) -> None:
-    settings = make_settings(agent_options={"crash": "after"})
+    settings = make_settings(version=json.dumps({"crash": "after"}))
     channel = await opened(shell("exec sh"), settings)
     events = [await channel.wait_event() for _ in range(6)]
     assert all(isinstance(event, AgentRestarted) for event in events[:5])
@@ -96,7 +97,7 @@ def children_of(pid: int) -> list[int]:
 
 
 async def test_the_agent_ends_when_its_lease_does(opened: Open) -> None:
-    channel = await opened(shell("exec sh"), make_settings(agent_options={"lease": 0.05}))
+    channel = await opened(shell("exec sh"), make_settings(version=json.dumps({"lease": 0.05})))
     await channel.close()
     wait_until(lambda: not is_alive(channel.agent_pid), "the agent ended")
 
@@ -104,6 +105,7 @@ async def test_the_agent_ends_when_its_lease_does(opened: Open) -> None:
 def test_stderr_is_sorted_and_bounded() -> None:
     shown: list[str] = []
     router = StderrRouter(shown.append)
+    router.words.release()
     sync = "ab" * 16
     for _ in range(100):
         router.route(f'PL1 {{"agent":"restarted","pid":5,"sync":"{sync}"}}')

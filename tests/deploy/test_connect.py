@@ -47,7 +47,7 @@ async def test_a_cold_start_uploads_and_a_warm_one_does_not(opened: Open, home: 
 
 async def test_nothing_of_the_login_reaches_the_agent(opened: Open, tmp_path: Path) -> None:
     note = tmp_path / "note"
-    settings = make_settings(agent_options={"note": str(note)})
+    settings = make_settings(version=json.dumps({"note": str(note)}))
     await opened(shell("exec 7</dev/zero; exec sh"), settings)
     begun = json.loads(note.read_text().splitlines()[0])
     assert begun["cwd"] == "/"

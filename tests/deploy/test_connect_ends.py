@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import json
 import time
 from pathlib import Path
 
@@ -13,9 +14,10 @@ from port_linker.deploy import connect
 from port_linker.deploy.settings import (
     StepLimits,
 )
-from port_linker.errors import TargetError
+from port_linker.errors import EXIT_UNREACHABLE, TargetError
 from port_linker.ssh.target import parse_target
 from tests.deploy.channels import (
+    QUICK,
     Open,
     children,
     fail,
@@ -103,6 +105,21 @@ async def test_silence_at_each_step_has_an_end(home: Path, script: str, code: st
     assert time.monotonic() - began < 4.0
 
 
+@pytest.mark.parametrize("person", [True, False])
+async def test_a_silent_login_waits_for_a_person_only(
+    opened: Open, monkeypatch: pytest.MonkeyPatch, person: bool
+) -> None:
+    monkeypatch.setattr(connect, "can_ask", lambda: person)
+    settings = make_settings(limits=dataclasses.replace(QUICK, login_s=0.2))
+    silent = shell("sleep 0.6; exec sh")
+    if person:
+        assert (await opened(silent, settings)).sock.fileno() >= 0
+        return
+    error = await fail(silent, settings)
+    assert error.message.endswith("gave no shell within 0.2 s")
+    assert error.exit_code == EXIT_UNREACHABLE
+
+
 async def test_a_target_that_stops_to_read_ends_the_upload(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -120,7 +137,7 @@ async def test_cancelled_at_any_time_no_child_is_left(
     home: Path, script: str, after_s: float
 ) -> None:
     before = children()
-    settings = make_settings(agent_options={"lease": 0.5})
+    settings = make_settings(version=json.dumps({"lease": 0.5}))
     opening = asyncio.ensure_future(connect.open_agent_channel(shell(script), settings))
     await asyncio.wait([opening], timeout=after_s)
     opening.cancel()
@@ -141,7 +158,7 @@ async def test_a_wrong_token_is_refused(opened: Open) -> None:
 
 
 async def test_an_agent_that_does_not_start_is_one_error(home: Path) -> None:
-    settings = make_settings(agent_options={"crash": "start"})
+    settings = make_settings(version=json.dumps({"crash": "start"}))
     error = await fail(shell("exec sh"), settings)
     assert isinstance(error, TargetError)
     assert error.code == "PL-AGENT-START"

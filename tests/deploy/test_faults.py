@@ -37,3 +37,9 @@ def test_each_step_after_the_login_can_end_or_take_too_long(stage: Stage) -> Non
     late = explain_stage_timeout(stage, "dev1", 30.0)
     assert late.message.endswith("within 30 s")
     assert late.code == "PL-TARGET-TIMEOUT"
+
+
+def test_the_words_of_the_target_are_no_pattern() -> None:
+    pattern = "{target:>9999999999}"
+    error = explain_failure(AttachFailed(pattern, pattern), "dev1")
+    assert error.message == f"dev1 could not start the agent ({pattern}): {pattern}"

@@ -10,10 +10,10 @@ from tests.deploy.rig import make_header
 
 
 def test_it_is_one_line_with_all_that_the_attacher_reads() -> None:
-    settings = ConnectSettings("a1", "70cce4", "h1", agent_options={"x": "a\nb"})
+    settings = ConnectSettings("a1", "70cce4", "h1", version="a\nb")
     line = encode_header(settings, ["/d"], "ff", 7, bytes(16))
     assert line.count(b"\n") == 1
     header = json.loads(line)
     assert header.keys() == make_header([]).keys()
     assert header["sync"] == "00" * 16
-    assert header["agent_options"] == {"x": "a\nb"}
+    assert header["version"] == "a\nb"

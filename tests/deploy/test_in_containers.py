@@ -43,7 +43,6 @@ def make_settings(resume: bool = False) -> ConnectSettings:
         token="70cce4",
         host_id="h1",
         resume=resume,
-        agent_options={"lease": 10},
         limits=LIMITS,
     )
 

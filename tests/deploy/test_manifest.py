@@ -81,15 +81,18 @@ def test_what_cannot_go_to_a_target_is_refused(text: str, words: str) -> None:
 
 
 def test_the_real_agent_needs_only_the_rooms_that_may_go() -> None:
-    rooms = {name.split(".")[1] for name in compute_closure(read_own_module) if "." in name}
-    may_go = {"agent", "protocol", "mux", "link", "scan", "observe"}
+    closure = compute_closure(read_own_module)
+    rooms = {name.split(".")[1] for name in closure if "." in name}
+    may_go = {"agent", "protocol", "mux", "link", "scan", "observe", "deploy"}
     assert rooms <= may_go | {"tasks", "clock", "model", "errors"}
+    of_deploy = {name for name in closure if name.startswith("port_linker.deploy")}
+    assert of_deploy == {"port_linker.deploy", "port_linker.deploy.cache"}
 
 
 def test_a_parse_that_cpython_spoils_is_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
     parse, spoiled = ast.parse, iter(range(manifest.PARSE_TRIES - 1))
 
-    def trip(text: str, name: str) -> ast.Module:
+    def trip(text: str, name: str, feature_version: object = None) -> ast.Module:
         for _ in spoiled:
             raise SystemError("AST constructor recursion depth mismatch")
         return parse(text, name)

@@ -65,7 +65,6 @@ async def open_in(
         token="70cce4",
         host_id="h1",
         resume=resume is not None,
-        agent_options={"lease": 10},
         limits=LIMITS,
     )
     words = (*environment, *prefix, "sh")

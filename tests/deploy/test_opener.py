@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 from port_linker.deploy import cache, opener
+from port_linker.deploy.opener import Opener
+from port_linker.deploy.supply import Supply
 from tests.deploy.conftest import MakeRig
 from tests.deploy.rig import is_alive, make_header
 from tests.lab.shell import wait_until
@@ -31,10 +33,12 @@ def test_the_agent_is_found_again_with_what_it_knew(
 ) -> None:
     first = make_rig()
     note = tmp_path / "note"
-    pid = first.open(make_header(base, agent_options={"note": str(note)}))["pid"]
+    version = json.dumps({"note": str(note)})
+    pid = first.open(make_header(base, version=version))["pid"]
     first.hang_up()
     second = make_rig()
-    reply = second.open(make_header(base, resume=True, host="h2", sync="cd" * 16))
+    header = make_header(base, resume=True, host="h2", sync="cd" * 16, version=version)
+    reply = second.open(header)
     assert reply == {"agent": "resumed", "pid": pid}
     assert second.ask(b"!who\n") == f"{pid} {'cd' * 16}\n".encode()
     assert read_notes(note)[-1]["host"] == "h2"
@@ -116,3 +120,32 @@ def test_an_agent_of_another_user_is_not_spoken_to(
     assert heard.recv(100) == b""
     heard.close()
     stranger.close()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become another user")
+def test_an_agent_is_found_behind_a_name_that_another_user_took(
+    base: list[str],
+) -> None:
+    agent_id = f"{os.getpid():08x}"  # abstract names are seen by the tests in other processes
+    header = make_header(base, agent=agent_id, token="70cce4", resume=True)
+    first = cache.socket_path(None, agent_id)
+    second = cache.spare_names(agent_id, "70cce4")[0]
+    with (
+        socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as squatter,
+        socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as agent,
+    ):
+        squatter.bind("\0" + first[1:])
+        os.seteuid(4242)  # whose name it is, the kernel tells by who listens
+        try:
+            squatter.listen()
+        finally:
+            os.seteuid(0)
+        agent.bind("\0" + second[1:])
+        agent.listen()
+        found = Opener(header, Supply(header), (0, 1, 2)).find_agent()
+        assert found is not None
+        agent.accept()[0].close()
+        heard, _ = squatter.accept()
+        with heard:
+            assert heard.recv(100) == b"", "not a word"
+        found.close()

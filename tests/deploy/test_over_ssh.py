@@ -68,7 +68,6 @@ class Server:
             token=os.urandom(16).hex(),
             host_id="h1",
             ssh_options=options,
-            agent_options={"lease": 10},
             limits=LIMITS,
         )
         return dataclasses.replace(settings, **changes)
@@ -170,6 +169,12 @@ async def test_a_goodbye_lets_ssh_leave(server: Server, channels: list[AgentChan
     assert await channel.wait_event() == ChannelEnded(None)
 
 
+def start_master(options: tuple[str, ...]) -> None:
+    """Log in as a person would who shares the connection."""
+    words = [word for option in options for word in ("-o", option)]
+    subprocess.run(["ssh", "-f", "-N", *words, "127.0.0.1"], check=True, stderr=subprocess.DEVNULL)
+
+
 def find_master(control: Path) -> int:
     """Return the pid of the ssh that shares its connection."""
     check = ["ssh", "-O", "check", "-o", f"ControlPath={control}", "127.0.0.1"]
@@ -182,20 +187,29 @@ async def test_a_shared_connection_is_used_at_first_and_not_after_an_outage(
 ) -> None:
     control = tmp_path / "control"
     shared = {"ControlMaster": "auto", "ControlPath": str(control), "ControlPersist": "10"}
-    settings = server.settings(options=shared)
-    first = await connect.open_agent_channel(HOST, settings)
-    channels.append(first)
-    assert control.exists()
+    start_master(server.options(**shared))
     master = find_master(control)
+    without_key = {**shared, "IdentityFile": f"{server.folder}/no_key"}  # the master needs none
+    first = await connect.open_agent_channel(HOST, server.settings(options=without_key))
+    channels.append(first)
     try:
         assert await ask(first, b"hello\n") == b"hello\n"
         os.kill(master, signal.SIGSTOP)  # it hangs, as after an outage
-        again = dataclasses.replace(settings, resume=True)
-        second = await connect.open_agent_channel(HOST, again, unattended=True)
+        settings = server.settings(options=shared)
+        second = await connect.open_agent_channel(HOST, settings, unattended=True)
         channels.append(second)
-        assert second.agent_pid == first.agent_pid
+        assert await ask(second, b"hello\n") == b"hello\n"
     finally:
         os.kill(master, signal.SIGKILL)
+
+
+async def test_ours_never_becomes_the_master_of_other_sessions(
+    server: Server, channels: list[AgentChannel], tmp_path: Path
+) -> None:
+    control = tmp_path / "control"
+    shared = {"ControlMaster": "auto", "ControlPath": str(control), "ControlPersist": "10"}
+    channels.append(await connect.open_agent_channel(HOST, server.settings(options=shared)))
+    assert not control.exists()
 
 
 @pytest.mark.parametrize(

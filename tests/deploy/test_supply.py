@@ -52,7 +52,8 @@ def test_in_memory_there_are_no_files_to_look_after() -> None:
     supply.open(give)
     assert supply.bundle.startswith("/proc/self/fd/")
     assert supply.directory is None
-    assert supply.addresses() == [supply.address] == [f"@port-linker-{os.geteuid()}-a1b2c3d4"]
+    assert supply.address == f"@port-linker-{os.geteuid()}-a1b2c3d4"
+    assert supply.addresses() == [supply.address, *supply.names]
     supply.claim()
     assert not supply.is_claimed_by_another()
     supply.look_after()

@@ -41,7 +41,7 @@ def test_a_service_is_reached_where_it_is_bound(
         assert sock.recv(10) == b"abc"
 
 
-def test_each_family_takes_the_service_of_its_own(
+def test_each_family_takes_the_socket_of_its_own(
     lab: TwoHosts, services: Services, start: Start
 ) -> None:
     async def says_four(reader: kinds.Reader, writer: kinds.Writer) -> None:
@@ -53,8 +53,8 @@ def test_each_family_takes_the_service_of_its_own(
     services.tcp(says_four, 7001, "127.0.0.1")
     services.tcp(says_six, 7001, "::1")
     program = start(lab, "target")
-    program.wait_service(7001, remote="127.0.0.1:7001")
-    program.wait_service(7001, remote="[::1]:7001")
+    found = program.wait_service(7001, remote="127.0.0.1:7001")
+    assert found["addresses"] == ["127.0.0.1:7001", "[::1]:7001"], "one process, one service"
     with lab.connect(7001) as sock:
         assert sock.recv(1) == b"4"
     with lab.connect(7001, socket.AF_INET6) as sock:

@@ -37,7 +37,7 @@ def test_the_first_line_is_hello_and_every_line_has_its_keys(
     program = start(lab, "target")
     program.wait_service(7001)
     hello = program.events[0]
-    assert (hello["event"], hello["schema"]) == ("hello", 1)
+    assert (hello["event"], hello["schema"]) == ("hello", 2)
     assert hello["version"]
     assert hello["session"]
     assert program.garbage == []

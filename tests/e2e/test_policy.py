@@ -50,15 +50,21 @@ def test_a_taken_port_is_a_conflict_that_names_its_holder(
     assert holder.poll() is None
 
 
-def test_where_one_family_is_taken_the_other_is_bound(
+def test_where_one_family_is_taken_nothing_is_bound_beside_it(
     lab: TwoHosts, services: Services, start: Start
 ) -> None:
     services.tcp(kinds.greet, 7001)
     holder = hold(lab, 7001, HOLD_FOUR)
-    event = start(lab, "target").wait_service(7001)
-    assert event["local"] == ["[::1]:7001"]
-    assert "127.0.0.1" in event["reason"]
+    program = start(lab, "target")
+    conflict = program.wait_event("conflict", port=7001)
+    assert conflict["holder"]["pid"] == holder.pid
+    event = program.wait_service(7001, "conflict")
+    assert event["local"] == []
+    assert "127.0.0.1:7001 is held here" in event["reason"]
+    assert is_refused(lab, 7001, socket.AF_INET6)
     assert holder.poll() is None
+    holder.kill()
+    assert program.wait_service(7001)["local"] == ["127.0.0.1:7001", "[::1]:7001"]
 
 
 def test_a_freed_port_is_taken_within_a_second(
@@ -215,6 +221,29 @@ for kind, port in ((socket.SOCK_STREAM, 7001), (socket.SOCK_DGRAM, 7002)):
         sock.send(b"mine")
         print(sock.recv(4).decode())
 """
+
+
+def test_hold_keeps_the_port_of_a_service_that_went(
+    lab: TwoHosts, services: Services, start: Start
+) -> None:
+    served = services.tcp(kinds.greet, 7001)
+    program = start(lab, "target", "--hold")
+    program.wait_service(7001)
+    served.close()
+    program.wait_service(7001, "gone")
+    with lab.connect(7001) as sock, pytest.raises(ConnectionResetError):
+        assert sock.recv(1)
+    services.tcp(kinds.greet, 7001)
+    program.wait_service(7001, "ready")
+    wait_until(lambda: _is_greeted(lab), "the service is there again")
+
+
+def _is_greeted(lab: TwoHosts) -> bool:
+    try:
+        with lab.connect(7001) as sock:
+            return sock.recv(1) == b"!"
+    except ConnectionResetError:
+        return False
 
 
 @pytest.mark.parametrize("link", ["stdio", "quic"])

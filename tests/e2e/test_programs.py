@@ -1,4 +1,4 @@
-"""Real programs across port-linker: PostgreSQL, Redis, nginx, a WebSocket, dnsmasq."""
+"""Real programs across port-linker: PostgreSQL, Redis, nginx, a WebSocket, dnsmasq, iperf3."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from tests.lab import services as kinds
 from tests.lab.fixtures import Start
 from tests.lab.hosts import TwoHosts
 from tests.lab.probe import read_exactly
+from tests.lab.quic import wait_carried, wait_quic
 from tests.lab.services import Services
-from tests.lab.shell import run
+from tests.lab.shell import run, wait_until
 
 pytestmark = pytest.mark.lab
 
@@ -176,3 +177,25 @@ def test_dnsmasq_and_dig(lab: TwoHosts, start: Start) -> None:
     assert on_host(lab, *dig, "+tcp", "b.lab.test") == "192.0.2.7\n"
     for number in range(20):
         assert on_host(lab, *dig, f"n{number}.lab.test") == "192.0.2.7\n"
+
+
+@pytest.mark.parametrize("link", ["stdio", "quic"])
+def test_iperf3_backwards(lab: TwoHosts, start: Start, link: str) -> None:
+    """Its client resets the data connections; what the server says afterwards must arrive."""
+    need("iperf3")
+    as_user(lab, "iperf3", "-s", "--forceflush", "-B", "127.0.0.1", "-p", "5201")
+    program = start(lab, "target", "--link", link)
+    program.wait_service(5201, timeout_s=15)
+    if link == "quic":
+        wait_quic(program, "up")
+        wait_carried(lab, 5201)
+    for number in range(1, 21):
+        # It closes its port after each test, and opens it anew.
+        wait_until(lambda number=number: count_listens(lab) == number, "the server listens")  # type: ignore[misc]
+        on_host(lab, "iperf3", "-c", "127.0.0.1", "-R", "-n", "1M")
+
+
+def count_listens(lab: TwoHosts) -> int:
+    """Return how often the iperf3 server has opened its port."""
+    with open(os.path.join(lab.folder, "iperf3.log")) as log:
+        return log.read().count("Server listening")

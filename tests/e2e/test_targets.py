@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import pty
 import select
+import signal
+import socket
 import time
 from collections.abc import Mapping
 
@@ -15,7 +17,16 @@ from tests.lab import services as kinds
 from tests.lab.fixtures import LabFactory, Start
 from tests.lab.hosts import PROGRAM, TARGET4, TwoHosts
 from tests.lab.pair import DEVICE
-from tests.lab.probe import exchange, is_refused, ssh_pids, the_agent
+from tests.lab.probe import (
+    agent_pids,
+    command_line,
+    exchange,
+    is_refused,
+    kill,
+    ssh_pids,
+    target_pids,
+    the_agent,
+)
 from tests.lab.program import PortLinker
 from tests.lab.services import Services
 from tests.lab.shell import run, wait_until
@@ -40,6 +51,22 @@ def use(lab: TwoHosts, start: Start, *words: str, **options: object) -> PortLink
 def test_login_shells(lab: TwoHosts, start: Start, shell: str) -> None:
     lab.user.set_shell(shell)
     use(lab, start)
+
+
+def test_the_options_of_ssh_are_those_of_ssh(lab: TwoHosts, start: Start) -> None:
+    lab.restart_sshd(Port="2222")
+    with open(lab.ssh_config) as file:
+        lines = file.read().splitlines()
+    with open(f"{lab.host_home}/.ssh/id_ed25519") as file:
+        secret = file.read()
+    kept = [line for line in lines if "User " not in line and "IdentityFile" not in line]
+    config = lab.write_host("other config", "\n".join(kept))
+    key = lab.write_host("a key", secret, 0o600)
+    known = lab.sshd.known_hosts([f"[{TARGET4}]:2222", "[target]:2222"])
+    lab.write_host(".ssh/known_hosts", known)
+    user = lab.user.name
+    use(lab, start, "target", "-p2222", "-l", user, "-i", key, "-F", config).stop()
+    use(lab, start, f"ssh://{user}@target:2222", "-i", key, f"-F{config}")
 
 
 def test_noisy_start_files(lab: TwoHosts, start: Start) -> None:
@@ -80,6 +107,59 @@ def test_no_writable_directory_at_all(lab: TwoHosts, start: Start) -> None:
             program.wait_session("reattached", mark)
             assert exchange(sock, b"after") == b"after"
             assert the_agent(lab) == agent
+
+
+def test_an_abstract_name_that_another_user_takes_hides_no_agent(
+    lab: TwoHosts, start: Start
+) -> None:
+    """Every user sees the name in /proc/net/unix, and may take it when an agent dies."""
+    lab.restart_sshd(mounts.nothing_writable(lab.user.home))
+    program = use(lab, start)
+    died = the_agent(lab)
+    name = next(
+        line.split()[-1]
+        for line in lab.target.run("cat", "/proc/net/unix").splitlines()
+        if "@port-linker-" in line
+    )
+    attachers = [pid for pid in target_pids(lab) if " -I -S -c " in command_line(pid)]
+    kill(attachers, signal.SIGSTOP)
+    kill([died])
+    squatter = lab.target.call(lambda: squat(name))
+    with squatter:
+        kill(attachers, signal.SIGCONT)
+        agent = wait_until(lambda: set(agent_pids(lab)) - {died}, "another agent").pop()
+        with Services(lab.target) as services:
+            services.tcp(kinds.echo, 7002)
+            program.wait_service(7002)  # it speaks to the host
+        mark = program.mark()
+        kill(ssh_pids(lab))
+        program.wait_session("reattached", mark, timeout_s=30)
+        assert the_agent(lab) == agent, "found behind its second name"
+        heard, _ = squatter.accept()
+        with heard:
+            assert heard.recv(100) == b"", "nobody told the squatter anything"
+
+
+def squat(name: str) -> socket.socket:
+    """Listen at an abstract name as another user."""
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    sock.settimeout(10)
+    wait_until(lambda: can_bind(sock, "\0" + name[1:]), "the name is free")
+    os.seteuid(4242)
+    try:
+        sock.listen()
+    finally:
+        os.seteuid(0)
+    return sock
+
+
+def can_bind(sock: socket.socket, name: str) -> bool:
+    """Whether the socket has the name now."""
+    try:
+        sock.bind(name)
+    except OSError:
+        return False
+    return True
 
 
 def test_full_disk(lab: TwoHosts, start: Start) -> None:

@@ -114,8 +114,8 @@ class AgentRig:
     def start(self, lease: tuple[float, float] = (60.0, 30.0), **changes: Any) -> None:
         """Start the agent; it waits for what comes over `control`."""
         start = {
-            "id": AGENT_ID, "token": TOKEN, "socket": self.address, "dir": None,
-            "version": "0.1.0", "lease": lease, "options": {}, **changes,
+            "id": AGENT_ID, "token": TOKEN, "sockets": [self.address], "dir": None,
+            "version": "0.1.0", "lease": lease, **changes,
         }  # fmt: skip
         self.runner = AgentRunner(start)
         self.task = start_task(self.runner.run(self._theirs), "agent")

@@ -38,6 +38,8 @@ class End:
         if isinstance(event, ev.DatagramArrived):
             self.events.append(ev.DatagramArrived(event.flow, memoryview(bytes(event.data))))
             return
+        if isinstance(event, ev.FlowReset) and self.reads:
+            self.machine.forget(event.flow)
         self.events.append(event)
 
 

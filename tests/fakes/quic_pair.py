@@ -46,7 +46,9 @@ class QuicPair:
         for sock in self._owned:
             sock.close()
 
-    async def mirror(self, port: int, accepts: Callable[..., bool] | None = None) -> Binding:
+    async def mirror(
+        self, port: int, accepts: Callable[..., bytes | None] | None = None
+    ) -> Binding:
         """Bind a free local port for a service and wait until the sidecar has it."""
         service = ServiceId(Proto.TCP, "127.0.0.1", port)
         self.table[service.key] = (service.endpoint,)

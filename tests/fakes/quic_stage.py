@@ -16,7 +16,7 @@ from port_linker.link.find import Tunnel as HostTunnel
 from port_linker.link.find import read_tunnel
 from port_linker.link.interface import Binding
 from port_linker.model import Service
-from port_linker.session import quic
+from port_linker.session import executable, quic
 from port_linker.session.events import LinkEvent, SessionEvent
 from port_linker.session.quic import QuicSession
 from port_linker.session.reporter import Reporter
@@ -43,7 +43,7 @@ class QuicStage(StdioPair):
         self.told: asyncio.Queue[tuple[str, str | None]] = asyncio.Queue()
         self.choices: list[Choice] = []
         self.refused: list[PortLinkerError] = []
-        monkeypatch.setattr(quic, "find_executable", lambda: self.path)
+        monkeypatch.setattr(executable, "find_executable", lambda: self.path)
         monkeypatch.setattr(quic, "find_direct_addresses", self._find)
         self.host_tunnel: HostTunnel = read_tunnel(self.path)
         settings = SessionSettings("dev1", link=link)

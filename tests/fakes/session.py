@@ -19,7 +19,7 @@ from port_linker.cli import connect
 from port_linker.cli.args import Settings
 from port_linker.cli.signals import run_main
 from port_linker.link.interface import Traffic
-from port_linker.session.events import ServiceState, SessionEvent, SessionState
+from port_linker.session.events import LinkState, ServiceState, SessionEvent, SessionState
 from port_linker.session.questions import Question
 from port_linker.session.settings import SessionSettings
 from port_linker.tasks import start_task, stop_task
@@ -42,6 +42,19 @@ class FakeSession:
 
     def reconnect_now(self) -> None:
         self._emit(samples.log("reconnect asked", "warning"))
+
+    def take_back(self, key: str) -> bool:
+        self._emit(samples.log(f"take back {key}", "warning"))
+        return True
+
+    async def login(self) -> None:
+        """Ask as ssh does: on the terminal, by a child of ours, whose stdin is something else."""
+        script = (
+            'printf "password: " >/dev/tty; read answer </dev/tty; echo "got $answer" >/dev/tty'
+        )
+        child = await asyncio.create_subprocess_exec("sh", "-c", script)
+        await child.wait()
+        self._emit(dataclasses.replace(samples.link(), needs_you=False))
 
     def traffic(self) -> Mapping[str, Traffic]:
         if "crash" in self._commands_seen:
@@ -82,7 +95,7 @@ class FakeSession:
             self._commands_seen.add(word)
             self._obey(word, rest)
 
-    def _obey(self, word: str, rest: list[str]) -> None:
+    def _obey(self, word: str, rest: list[str]) -> None:  # noqa: C901 - a dispatcher
         if word == "up":
             self._emit(samples.session(SessionState.UP))
             self._emit(samples.link())
@@ -96,6 +109,9 @@ class FakeSession:
             self._emit(samples.service(7000, process=samples.HOSTILE, container="[red]x[/]"))
         elif word == "outage":
             self._emit(samples.session(SessionState.OUTAGE, reason="ssh ended", retry_in_s=4.0))
+        elif word == "needs":
+            lost = dataclasses.replace(samples.link(), state=LinkState.DOWN, reason="login refused")
+            self._emit(dataclasses.replace(lost, needs_you=True))
         elif word == "back":
             self._emit(samples.session(SessionState.REATTACHED))
             self._emit(samples.session(SessionState.UP))

@@ -32,15 +32,19 @@ class FakeSidecar:
         self.acceptors: dict[int, asyncio.Task[None]] = {}
         self.flows: dict[asyncio.Task[None], str] = {}
         self.total: dict[str, int] = {}
+        self.acked = 0
+        self.number: int | None = None  # of the question that is answered
 
     def tell(self, event: str, **row: Any) -> None:
+        if self.number is not None:
+            row["re"] = self.number
         self.control.sendall(json.dumps({"event": event, **row}).encode() + b"\n")
 
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
         if HOW == "mute":
             await asyncio.Event().wait()
-        self.tell("ready", v=99 if HOW == "old" else 1, version="0.0.1", pid=os.getpid())
+        self.tell("ready", v=99 if HOW == "old" else 2, version="0.0.1", pid=os.getpid())
         if HOW == "panics":
             sys.stderr.write("thread 'main' panicked\n")
             os._exit(101)
@@ -55,14 +59,27 @@ class FakeSidecar:
                 row = json.loads(line)
                 if row["cmd"] == "shutdown":
                     return
+                self.number = row.get("id")
                 await getattr(self, "on_" + row["cmd"])(row)
+                self.number = None
+
+    async def on_door(self, _row: dict[str, Any]) -> None:
+        """The agent's own door; this fake lets nobody in."""
+
+    async def on_enter(self, row: dict[str, Any]) -> None:
+        """Answer like an echo, so that a test sees what was shown at the door."""
+        sock = socket.socket(fileno=self.fds.pop(0))
+        assert row["fds"] == 1
+        sock.setblocking(True)
+        sock.sendall(sock.recv(4096))
+        sock.close()
 
     def _receive(self) -> tuple[bytes, list[int]]:
         data, fds, _, _ = socket.recv_fds(self.control, 65536, 8)
         return data, list(fds)
 
     async def on_hello(self, row: dict[str, Any]) -> None:
-        assert row["v"] == 1
+        assert row["v"] == 2
 
     async def on_start(self, row: dict[str, Any]) -> None:
         self.role = row["role"]
@@ -133,7 +150,12 @@ class FakeSidecar:
             "lost_packets": 2,
             "received_bytes": sum(self.total.values()),
         }
-        self.tell("stats", services=services, connection=connection if self.peer[1] else None)
+        found = connection if self.peer[1] else None
+        self.tell("stats", services=services, connection=found, acked_packets=self.acked)
+        self.acked += 1
+
+    async def on_peer_quiet(self, row: dict[str, Any]) -> None:
+        self.tell("log", level="info", message=f"the peer is quiet: {row['is_quiet']}")
 
     async def _accept(self, sock: socket.socket, service: str) -> None:
         loop = asyncio.get_running_loop()

@@ -122,7 +122,7 @@ class StdioPair:
         port: int,
         proto: Proto = Proto.TCP,
         host: str = "127.0.0.1",
-        accepts: Callable[[tuple[str, int]], bool] | None = None,
+        accepts: Callable[[tuple[str, int]], bytes | None] | None = None,
     ) -> Binding:
         """Bind a free local port for a service and let the link have it."""
         service = ServiceId(proto, host, port)

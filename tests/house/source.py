@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from port_linker.deploy.manifest import parse_source
 from tests.lab.shell import run
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -32,7 +33,7 @@ class Module:
         self.short = os.path.relpath(path, SRC)
         with open(path, encoding="utf-8") as file:
             self.text = file.read()
-        self.tree = ast.parse(self.text)
+        self.tree = parse_source(self.text, self.path)
         self.name = module_name(path)
         self.room = self.short.split(os.sep)[0] if os.sep in self.short else ""
 

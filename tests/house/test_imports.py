@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import sys
 
+from port_linker.deploy.manifest import parse_source
 from tests.house.source import PACKAGE, Module, closure, modules
 
 IMPURE = {
@@ -58,13 +59,14 @@ DECIDING = [
 ]
 LINES = {
     "cli": 1, "demo": 2, "doctor": 2, "ui": 2, "session": 2, "agent": 3, "ssh": 3, "deploy": 3,
-    "binding": 3, "link": 3, "mux": 4, "scan": 4, "observe": 5, "tasks": 7, "clock": 7, "model": 8,
-    "errors": 8,
+    "binding": 3, "link": 3, "mux": 4, "scan": 4, "observe": 5, "tasks": 7, "clock": 7,
+    "folders": 7, "model": 8, "errors": 8,
 }  # fmt: skip
 PURE_LINE = 6
 NEIGHBOURS = {
     ("link", "mux"),  # the stdio link stands on the multiplexer
     ("agent", "link"),  # the agent is the far end of both links
+    ("agent", "deploy"),  # what an agent keeps lies beside its bundle (deploy.cache)
     ("deploy", "ssh"),  # the channel to the agent is ssh's child
     ("demo", "session"),  # the demo is a session with a front end of its own
     ("doctor", "session"),  # the doctor brings QUIC up as a session does
@@ -73,7 +75,7 @@ SIDEWAYS: set[tuple[str, str]] = set()  # (importer, imported), each with its re
 
 ON_TARGET_ROOMS = {"agent", "protocol", "mux", "link", "scan"}
 ON_TARGET_FILES = {
-    "observe", "observe.logs", "observe.counters", "tasks", "clock",
+    "deploy", "deploy.cache", "observe", "observe.logs", "observe.counters", "tasks", "clock",
     "model", "errors",
 }  # fmt: skip
 ATTACHER = "port_linker.deploy.attacher"
@@ -122,7 +124,7 @@ def test_files_that_decide_say_that_they_are_pure() -> None:
 def line_of(module: Module) -> int:
     """Return the line of docs/architecture.md on which a file stands."""
     words = short(module.name).split(".")
-    if words[0] in ("tasks", "clock", "model", "errors"):
+    if words[0] in ("tasks", "clock", "folders", "model", "errors"):
         return LINES[words[0]]
     if module.is_pure or module.room == "protocol" or module.path.endswith("__init__.py"):
         return PURE_LINE
@@ -190,7 +192,7 @@ def test_what_goes_to_the_target_is_python_3_9() -> None:
     for name in [*on_target(), *closure(ATTACHER, late=True)]:
         module = modules()[name]
         try:
-            ast.parse(module.text, feature_version=(3, 9))
+            parse_source(module.text, module.path, (3, 9))
         except SyntaxError as error:
             wrong.append(f"{module.short}:{error.lineno} is not Python 3.9: {error.msg}")
         wrong += [f"{module.short}: {words}" for words in new_words(module.tree)]

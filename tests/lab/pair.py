@@ -8,6 +8,7 @@ HOST4, TARGET4 = "10.77.0.1", "10.77.0.2"
 HOST6, TARGET6 = "fd77::1", "fd77::2"
 MOVED4 = "10.77.0.9"  # the host's address after move_host
 DEVICE = "link0"
+STRANGER_TTL = 77
 
 
 class Pair:
@@ -58,10 +59,15 @@ class Pair:
         """End cut()."""
         self.host.run("nft", "delete", "table", "inet", "lab")
 
-    def block_udp(self) -> None:
-        """Let UDP packets vanish; TCP passes."""
-        udp = "meta l4proto udp drop"
-        self._drop("labudp", f"oifname {DEVICE} {udp}", f"iifname {DEVICE} {udp}")
+    def block_udp(self, way: str = "both") -> None:
+        """Let UDP packets vanish; TCP passes. way: "out" of the host, "in" to it, or "both".
+
+        A stranger's packets, of STRANGER_TTL, pass.
+        """
+        udp = f"meta l4proto udp ip ttl != {STRANGER_TTL} drop"
+        out_rule = f"oifname {DEVICE} {udp}" if way != "in" else "accept"
+        in_rule = f"iifname {DEVICE} {udp}" if way != "out" else "accept"
+        self._drop("labudp", out_rule, in_rule)
 
     def unblock_udp(self) -> None:
         """End block_udp()."""
@@ -109,6 +115,22 @@ class Pair:
         """Let what leaves one UDP port of the host vanish: a NAT that forgot it, beyond repair."""
         rule = f"oifname {DEVICE} udp sport {port} drop"
         self._drop(f"labudp{port}", rule, f"iifname {DEVICE} udp dport {port} drop")
+
+    def remap_udp(self, port: int, seen_as: int) -> None:
+        """Let a UDP port of the host be seen as another one, no more as any before.
+
+        So does a NAT that forgot it and makes a new mapping with the next packet that leaves.
+        """
+        self.host.run("nft", "add", "table", "inet", "labnat")
+        rules = (
+            "delete table inet labnat\ntable inet labnat {\n"
+            " chain out { type filter hook output priority 10;"
+            f" oifname {DEVICE} udp sport {port} udp sport set {seen_as}; }}\n"
+            " chain in { type filter hook prerouting priority -310;"
+            f" iifname {DEVICE} udp dport {port} drop;"
+            f" iifname {DEVICE} udp dport {seen_as} udp dport set {port}; }}\n}}\n"
+        )
+        self.host.run("nft", "-f", "-", data=rules)
 
     def close(self) -> None:
         """Remove both namespaces and all that runs in them."""

@@ -25,7 +25,7 @@ def test_silence_moves_new_flows_at_once_and_says_why() -> None:
     chooser.connected(0.0)
     chooser.quiet(10.0)
     choice = chooser.choose(10.0, is_stdio_up=True)
-    assert (choice.kind, choice.reason) == (STDIO, "nothing is heard over UDP")
+    assert (choice.kind, choice.reason) == (STDIO, "UDP does not answer")
 
 
 def test_after_trouble_it_must_be_well_for_a_while() -> None:
@@ -99,9 +99,32 @@ def test_udp_for_want_of_ssh_is_no_answer() -> None:
     chooser.path_changed(True, 10.0, is_stdio_up=True)
     chooser.path_changed(False, 12.0, is_stdio_up=False)
     choice = chooser.choose(100.0, is_stdio_up=False)
-    assert (choice.kind, choice.reason) == (STDIO, "nothing is heard over UDP")
+    assert (choice.kind, choice.reason) == (STDIO, "UDP does not answer")
     chooser.heard(100.0)
     assert kind(chooser, 100.0, is_stdio_up=False) is QUIC
+
+
+def test_what_the_target_says_of_its_packets_counts_as_well() -> None:
+    chooser = LinkChooser()
+    chooser.connected(0.0)
+    chooser.quiet(10.0, is_peers=True)
+    assert chooser.choose(10.0, is_stdio_up=True).reason == "UDP does not answer"
+    chooser.quiet(10.1)
+    chooser.heard(11.0, is_peers=True)
+    assert kind(chooser, 100.0) is STDIO  # ours still lack acknowledgements
+    chooser.heard(100.0)
+    assert kind(chooser, 100.0 + WELL_S) is QUIC
+
+
+def test_a_way_that_is_silent_itself_is_not_trusted_for_being_udp() -> None:
+    chooser = LinkChooser()
+    chooser.connected(0.0)
+    chooser.quiet(10.0)
+    chooser.path_changed(True, 10.0, is_stdio_up=True)
+    chooser.path_changed(False, 12.0, is_stdio_up=True)  # the relay never answered
+    assert kind(chooser, 100.0) is STDIO
+    chooser.heard(100.0)
+    assert kind(chooser, 100.0 + WELL_S) is QUIC
 
 
 def test_an_attempt_that_fails_is_told() -> None:

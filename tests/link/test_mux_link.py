@@ -209,6 +209,20 @@ async def test_pings_measure_the_round_trip(pair: StdioPair) -> None:
     assert pair.link.is_attached
 
 
+async def test_an_answer_to_a_ping_that_nobody_sent_measures_nothing(pair: StdioPair) -> None:
+    pair.link.ping()
+    clock = pair.link._pinged[-1]
+    await asyncio.wait_for(pair.round_trips.get(), 5)
+    for answer in (clock, 0, clock + 10**9, (1 << 64) - 1):
+        pair.link.on_pong(answer)
+    pair.link.ping()
+    assert 0 < await asyncio.wait_for(pair.round_trips.get(), 5) < 5
+    assert pair.round_trips.empty()
+    for _ in range(100):
+        pair.link.ping()
+    assert len(pair.link._pinged) == mux_link.KEPT_PINGS
+
+
 async def test_control_goes_both_ways(pair: StdioPair) -> None:
     pair.link.send_control({"t": "bye"})
     await until(lambda: pair.agent.controls == [{"t": "bye"}])

@@ -14,7 +14,7 @@ from tests.link.test_control import AB, samples
 
 AT = "192.0.2.7:60001"
 EXPECTED = [
-    reports.Ready(1, "0.1.0", 4711),
+    reports.Ready(2, "0.1.0", 4711),
     reports.Listening(60001, AB),
     reports.Connected(AT),
     reports.Adopted(1),
@@ -26,6 +26,7 @@ EXPECTED = [
     reports.Stats(
         {"tcp/127.0.0.1:5432": reports.ServiceStats(10, 20, 1, 2, 0)},
         reports.ConnectionStats(AT, 60.5, 1452, 120000, 100, 1, 140000, 9000),
+        acked_packets=60,
     ),
     reports.Logged("warning", "handshake: not finished within 5 s"),
     reports.Failed("unreachable", "no answer", "peer"),
@@ -33,12 +34,14 @@ EXPECTED = [
 
 
 def test_every_event_of_the_samples_is_understood() -> None:
-    assert [reports.parse_event(line) for line in samples("event")] == EXPECTED
+    events, numbers = zip(*map(reports.parse_event, samples("event")), strict=True)
+    assert list(events) == EXPECTED
+    assert [number for number in numbers if number is not None] == [7, 8]
 
 
 def test_what_is_unknown_is_ignored() -> None:
-    assert reports.parse_event(b'{"event":"sung","song":1}') is None
-    assert reports.parse_event(b'{"event":"quiet","since":1}') == reports.Quiet()
+    assert reports.parse_event(b'{"event":"sung","song":1}') == (None, None)
+    assert reports.parse_event(b'{"event":"quiet","since":1}') == (reports.Quiet(), None)
 
 
 def test_flows_of_all_services_are_counted() -> None:
@@ -56,6 +59,8 @@ def test_flows_of_all_services_are_counted() -> None:
         b'{"event":"listening","port":"x","fingerprint":"a"}',
         b'{"event":"stats","services":{"a":{"up_bytes":-1}},"connection":null}',
         b'{"event":"stats","services":[],"connection":null}',
+        b'{"event":"quiet","re":-1}',
+        b'{"event":"quiet","re":"7"}',
         b"[" * 100_000,
     ],
 )
@@ -71,6 +76,6 @@ def test_any_line_is_understood_or_refused(line: bytes) -> None:
 
 
 def test_words_of_the_sidecar_are_safe_on_a_terminal() -> None:
-    event = reports.parse_event(b'{"event":"log","level":"info","message":"\\u001b[2J"}')
+    event, _ = reports.parse_event(b'{"event":"log","level":"info","message":"\\u001b[2J"}')
     assert isinstance(event, reports.Logged)
     assert "\x1b" not in event.message

@@ -11,7 +11,9 @@ import socket
 import pytest
 
 from port_linker.link import control, reports, sidecar
+from port_linker.link.door import Pass, enter_door
 from port_linker.link.faults import SidecarFailed
+from port_linker.link.relay import Relay
 from tests.fakes.tunnel import Heard, write_fake
 
 
@@ -40,6 +42,23 @@ async def test_descriptors_travel_with_their_line(tmp_path: pathlib.Path, heard:
         adopt = control.Adopt(7, "tcp/127.0.0.1:80")
         answer = await it.ask(adopt, reports.Adopted, [server.fileno()])
     assert answer == reports.Adopted(7)
+    await it.shut()
+
+
+async def test_a_late_answer_is_not_taken_for_the_next_one(
+    tmp_path: pathlib.Path, heard: Heard
+) -> None:
+    it = heard.start(write_fake(str(tmp_path)))
+    await it.greet()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        os.kill(it.pid, signal.SIGSTOP)
+        late, next_one = (control.Adopt(number, "tcp/127.0.0.1:80") for number in (7, 8))
+        with pytest.raises(SidecarFailed, match="does not answer"):
+            await it.ask(late, reports.Adopted, [server.fileno()], limit_s=0.01)
+        os.kill(it.pid, signal.SIGCONT)
+        answer = await it.ask(next_one, reports.Adopted, [server.fileno()])
+        assert answer == reports.Adopted(8)
+    assert heard.events.empty()
     await it.shut()
 
 
@@ -110,3 +129,21 @@ async def test_its_log_lands_in_ours(
 async def test_what_does_not_exist_does_not_start(heard: Heard) -> None:
     with pytest.raises(SidecarFailed, match="does not start"):
         heard.start("/nowhere/at-all")
+
+
+def no_descriptor(*_: object) -> None:
+    raise OSError(24, "Too many open files")
+
+
+async def test_without_a_descriptor_it_is_a_failure_like_any_other(
+    heard: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An OSError would end the session's search for QUIC for good, with a traceback in the log."""
+    monkeypatch.setattr(socket, "socketpair", no_descriptor)
+    with pytest.raises(SidecarFailed, match="does not start: Too many open files"):
+        heard.start("/bin/true")
+    with pytest.raises(SidecarFailed, match="no stream to the agent: Too many open files"):
+        await enter_door(None, Pass("t", "h", "1", bytes(16)))  # type: ignore[arg-type]
+    relay = Relay(lambda _: True)
+    await relay.lay(None, True)  # type: ignore[arg-type]
+    assert not relay.is_open

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import pathlib
+import signal
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -15,6 +17,7 @@ from port_linker.link.switch import SwitchLink
 from tests.fakes.quic_pair import QuicPair
 from tests.fakes.stdio_pair import StdioPair
 from tests.fakes.tunnel import WAIT_S, write_fake
+from tests.fakes.waiting import until
 from tests.link.test_contract import Service, dial, echo, read
 
 
@@ -115,7 +118,7 @@ async def test_a_binding_that_asks_about_its_peers_lets_the_sidecar_ask(
 
     monkeypatch.setattr(both.quic.here, "ask", ask)
     async with Service() as service:
-        binding = both.bind(service.port, accepts=lambda _peer: True)
+        binding = both.bind(service.port, accepts=lambda _peer: b"ours")
         both.bind(service.port + 1)
         await use(both, LinkKind.QUIC)
         await one_flow(binding)
@@ -149,6 +152,34 @@ async def test_what_the_sidecar_refuses_stays_on_stdio(tmp_path: pathlib.Path) -
         both.switch.settle()
         await one_flow(binding)
         assert await both.carried() == (1, 0)
+
+
+async def test_a_binding_that_is_taken_too_late_is_let_go(
+    both: Both, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    true = both.quic.here.ask
+
+    async def ask(command: control.Command, *rest: Any, **more: Any) -> Any:
+        if isinstance(command, control.Adopt):
+            more["limit_s"] = 0.01
+        return await true(command, *rest, **more)
+
+    monkeypatch.setattr(both.quic.here, "ask", ask)
+    async with Service() as service:
+        binding = both.bind(service.port)
+        seat = both.switch._seats[binding.service][binding.local]
+        os.kill(both.quic.here.pid, signal.SIGSTOP)
+        both.switch.use(LinkKind.QUIC)
+        await until(lambda: seat.is_refused)
+        os.kill(both.quic.here.pid, signal.SIGCONT)
+        await settle(both)
+        await one_flow(binding)
+        assert await both.carried() == (1, 0)
+        both.switch.release(binding)
+        reader, writer = await dial(binding)  # the kernel's queue takes it, nobody else
+        with pytest.raises(TimeoutError):
+            await read(reader, 0.1)
+        writer.close()
 
 
 async def test_a_released_binding_leaves_both(both: Both) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from port_linker.link import tcp_port
 from port_linker.link.interface import Binding
+from port_linker.mux.engine import Engine
 from tests.fakes.services import (
     dial,
     dial_and_read,
@@ -30,10 +31,9 @@ async def test_new_connections_wait_for_the_link(pair: StdioPair) -> None:
         writer.close()
 
 
-async def test_a_wait_has_an_end_which_is_a_reset(
-    pair: StdioPair, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(tcp_port, "OUTAGE_WAIT_S", 0.05)
+@pytest.mark.parametrize("wait_s", [0.05, 0.0])
+async def test_a_wait_has_an_end_which_is_a_reset(pair: StdioPair, wait_s: float) -> None:
+    pair.link.outage_wait_s = wait_s
     binding = pair.mirror(9)
     pair.cut()
     with pytest.raises(ConnectionResetError):
@@ -63,6 +63,23 @@ async def test_a_hold_that_ends_with_the_service_resets(pair: StdioPair) -> None
     pair.link.release(binding)
     with pytest.raises(ConnectionResetError):
         await read(reader, 1)
+
+
+async def test_connections_stay_in_the_backlog_while_the_link_is_choked(
+    pair: StdioPair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with serve(echo) as port:
+        binding = pair.mirror(port)
+        monkeypatch.setattr(Engine, "is_choked", True)
+        reader, writer = await dial(binding)
+        writer.write(b"patience")
+        its_port = pair.link._tcp[binding.service][binding.local]
+        await until(lambda: not its_port._is_listening)
+        assert pair.link.traffic()[binding.service].flows_total == 0
+        monkeypatch.undo()
+        pair.link.ping()  # whatever leaves makes room
+        assert await read(reader, 8) == b"patience"
+        writer.close()
 
 
 async def test_more_than_may_wait_are_reset_at_once(
@@ -115,9 +132,8 @@ async def test_a_released_binding_takes_nothing_new_and_its_flows_go_on(pair: St
 async def test_a_peer_that_may_not_is_reset(pair: StdioPair) -> None:
     seen: list[tuple[str, int]] = []
 
-    def accepts(peer: tuple[str, int]) -> bool:
+    def accepts(peer: tuple[str, int]) -> None:
         seen.append(peer)
-        return False
 
     binding = pair.mirror(9, accepts=accepts)
     with pytest.raises(ConnectionResetError):

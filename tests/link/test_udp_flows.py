@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import socket
-
 import pytest
 
 from port_linker.model import Proto
 from port_linker.mux import udp as mux_udp
 from tests.fakes.services import (
-    address,
     ask_udp,
     serve_udp,
     udp_client,
@@ -19,11 +16,13 @@ from tests.fakes.waiting import until
 
 
 async def test_associations_of_a_service_can_be_reset(pair: StdioPair) -> None:
-    binding = pair.mirror(9, Proto.UDP)
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
-        client.sendto(b"x", address(binding))
+    async with serve_udp() as port:
+        binding = pair.mirror(port, Proto.UDP)
+        client = await udp_client(binding)
+        assert await ask_udp(client, b"x") == b"x"
+        client.close()
         traffic = pair.link.traffic()[binding.service]
-        await until(lambda: traffic.flows_open == 1)
+        assert traffic.flows_open == 1
         pair.link.reset_flows(binding.service)
         assert traffic.flows_open == 0
         await until(lambda: pair.agent.opener.traffic.flows_open == 0)
@@ -63,6 +62,7 @@ async def test_past_the_limit_the_oldest_association_leaves(
     pair: StdioPair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(mux_udp, "MAX_ASSOCIATIONS", 2)
+    monkeypatch.setattr(mux_udp, "SILENT_S", 0.0)
     async with serve_udp() as port:
         binding = pair.mirror(port, Proto.UDP)
         socks = [await udp_client(binding) for _ in range(3)]
@@ -90,7 +90,7 @@ async def test_datagrams_in_an_outage_are_lost_and_counted(pair: StdioPair) -> N
 
 
 async def test_udp_peers_that_may_not_and_services_that_are_not_there(pair: StdioPair) -> None:
-    binding = pair.mirror(9, Proto.UDP, accepts=lambda _peer: False)
+    binding = pair.mirror(9, Proto.UDP, accepts=lambda _peer: None)
     sock = await udp_client(binding)
     sock.send(b"x")
     traffic = pair.link.traffic()[binding.service]

@@ -73,7 +73,7 @@ def test_largest_frames_fill_the_buffer_many_times_over() -> None:
     assert feed(frames.FrameReader(), encode(rows)) == rows
 
 
-@pytest.mark.parametrize("kind", sorted(frames.RELIABLE | frames.FLEETING))
+@pytest.mark.parametrize("kind", sorted(frames._LIMITS))
 def test_each_type_has_a_limit_at_which_it_passes_and_past_which_it_does_not(kind: int) -> None:
     limit = frames._LIMITS[kind]
     row = (kind, 1, bytes(limit))
@@ -88,3 +88,19 @@ def test_each_type_has_a_limit_at_which_it_passes_and_past_which_it_does_not(kin
 def test_an_unknown_type_is_an_error() -> None:
     with pytest.raises(ProtocolError, match="unknown frame type 0x7f"):
         feed(frames.FrameReader(), frames._HEADER.pack(0x7F << 56))
+
+
+def test_a_read_can_be_taken_in_parts() -> None:
+    rows = [(frames.PING, 0, bytes(8))] * 5 + [
+        (frames.CONTROL, 0, b"{}"),
+        (frames.PING, 0, bytes(8)),
+    ]
+    reader, data = frames.FrameReader(), encode(rows)
+    reader.space()[: len(data)] = data
+    sizes: list[int] = []
+    count = len(data)
+    while not sizes or reader.has_more:
+        sizes.append(len(reader.advance(count, most=3)))
+        count = 0
+    assert sizes == [3, 3, 1]
+    assert reader.pending_bytes == 0

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from port_linker.errors import ProtocolError
 from port_linker.mux import events as ev
 from port_linker.mux import frames
-from port_linker.mux.credits import FIRST_CREDIT_BYTES
-from port_linker.mux.machine import MAX_GRANT_BYTES, MuxMachine
+from port_linker.mux.credits import FIRST_CREDIT_BYTES, MAX_GRANT_BYTES
+from port_linker.mux.machine import MuxMachine
 from port_linker.mux.payloads import Opening, encode_opening
 from tests.fakes.mux_pair import Pair
 
@@ -57,6 +57,40 @@ def test_a_reset_tells_the_reason_and_forgets_the_flow_on_both_ends() -> None:
     assert pair.agent.machine.flows == {}
     pair.host.machine.send_reset(flow, "again")
     assert not pair.host.machine.outbox.has_output
+
+
+def test_a_reset_comes_behind_what_was_sent_before_it_or_at_once() -> None:
+    pair = Pair()
+    last, first = (pair.host.machine.open_flow(SERVICE) for _ in range(2))
+    pair.run()
+    for flow in (last, first):
+        pair.send(pair.host, flow, b"words")
+    pair.host.machine.send_reset(last, "gone", is_last=True)
+    pair.host.machine.send_reset(first, "gone")
+    pair.run()
+    assert pair.agent.data == {last: b"words"}
+    assert [e.flow for e in pair.agent.events if isinstance(e, ev.FlowReset)] == [first, last]
+
+
+def test_what_came_before_a_reset_counts_until_it_is_delivered() -> None:
+    pair = Pair()
+    flow = pair.host.machine.open_flow(SERVICE)
+    pair.run()
+    pair.agent.reads = False
+    pair.send(pair.host, flow, b"words")
+    pair.host.machine.send_reset(flow, "gone", is_last=True)
+    pair.run()
+    agent = pair.agent.machine
+    assert agent.budget.used_bytes > 0
+    assert agent.sendable_bytes(flow) == 0
+    late = [(kind, flow, memoryview(b"")) for kind in (frames.DATA, frames.RESET)]
+    assert agent.receive(late) == []  # one reset, and nothing behind it
+    agent.consumed(flow, 5)
+    agent.send_fin(flow)
+    agent.forget(flow)
+    assert agent.budget.used_bytes == 0
+    pair.run()
+    assert [type(e) for e in pair.host.events] == []
 
 
 def test_a_stalled_reader_stops_its_own_flow_and_no_other() -> None:
@@ -234,6 +268,7 @@ OPEN_1 = raw(frames.OPEN, 1, opening(100, 100, "tcp/127.0.0.1:1"))
         (raw(frames.OPEN, 1, opening(MAX_GRANT_BYTES + 1, 1, "x")), "first credit"),
         (OPEN_1 + raw(frames.DATA, 1, bytes(200_000)), "past the credit"),
         (OPEN_1 + raw(frames.FIN, 1, b"") + raw(frames.DATA, 1, b"x"), "past the credit"),
+        (OPEN_1 + raw(frames.DATAGRAM, 1, b"x"), "datagram on a TCP flow"),
         (OPEN_1 + raw(frames.CREDIT, 1, b"\x7f\xff\xff\xff"), "more credit"),
         (OPEN_1 + raw(frames.CREDIT, 1, b"\x00"), "wrong size"),
         (raw(frames.ACK, 0, bytes(7) + b"\x01"), "never sent"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import socket
 from collections.abc import AsyncIterator
@@ -13,6 +14,7 @@ import pytest
 from port_linker.mux import events as ev
 from port_linker.mux import frames
 from port_linker.mux import outbox as outbox_module
+from port_linker.mux import pump as pump_module
 from port_linker.mux.machine import MuxMachine
 from port_linker.mux.pump import Pump
 from port_linker.mux.sync import sync_marker
@@ -32,6 +34,7 @@ class Rig:
         self.events: list[ev.MuxEvent] = []
         self.lost: list[tuple[str, bool]] = []
         self.rooms = 0
+        self.is_behind = False
         self.on_events: Any = self.events.extend
         fd = self.near.fileno()
         self.pump = Pump(
@@ -41,6 +44,7 @@ class Rig:
             lambda events: self.on_events(events),  # noqa: PLW0108 - tests put another there
             self._on_room,
             lambda reason, is_broken: self.lost.append((reason, is_broken)),
+            lambda: self.is_behind,
         )
 
     def _on_room(self) -> None:
@@ -92,7 +96,7 @@ async def test_what_comes_in_is_acknowledged_soon_on_a_quiet_link(rig: Rig) -> N
 @pytest.mark.parametrize(
     ("data", "reason", "is_broken"),
     [
-        (b"", "the other side closed the pipe", False),
+        (b"", "the connection to it was closed", False),
         (sync_marker(SECRET) + b"\x01" + bytes(6) + b"\x02{}", "before its hello", False),
         (sync_marker(SECRET) + b"\x99" + bytes(7), "unknown frame", False),
         (sync_marker(SECRET) + HELLO + b"\x01" + bytes(6) + b"\x02[]", "not an object", True),
@@ -193,6 +197,64 @@ async def test_one_that_closes_it_later_ends_the_acknowledgement_too(rig: Rig) -
     assert rig.lost == []
 
 
+async def test_much_work_of_one_read_leaves_turns_to_others(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pump_module, "TURN_S", 0.0)
+    rig.greet()
+    await until(lambda: rig.events)
+    rig.events.clear()
+    loop, counts = asyncio.get_running_loop(), [0]
+
+    def take_turn() -> None:
+        counts.append(len(rig.events))
+        if counts[-1] < 51:
+            loop.call_soon(take_turn)
+
+    bodies = [b'{"n":%d}' % number for number in range(50)]
+    rig.far.sendall(b"".join(frames.encode_header(1, 0, len(body)) + body for body in bodies))
+    take_turn()
+    await until(lambda: len(rig.events) == 50)
+    assert rig.events == [ev.ControlArrived({"n": number}) for number in range(50)]
+    rig.far.sendall(frames.encode_header(frames.PONG, 0, 8) + bytes(8))
+    await until(lambda: counts[-1] == 51)
+    assert max(more - less for less, more in itertools.pairwise(counts)) <= 2
+    assert rig.lost == []
+
+
+async def test_nonsense_in_a_later_turn_ends_the_link(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pump_module, "TURN_S", 0.0)
+    rig.greet()
+    await until(lambda: rig.events)
+    good = frames.encode_header(frames.CONTROL, 0, 2) + b"{}"
+    rig.far.sendall(good * 10 + frames.encode_header(frames.CONTROL, 0, 1) + b"{")
+    await until(lambda: rig.lost)
+    assert rig.lost == [("a control message is not JSON", True)]
+    assert len(rig.events) == 11
+
+
+async def test_what_waits_for_its_turn_ends_with_the_link(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pump_module, "TURN_S", 0.0)
+    loop = asyncio.get_running_loop()
+
+    def close_soon(events: list[ev.MuxEvent]) -> None:
+        rig.events.extend(events)
+        if len(rig.events) == 3:
+            loop.call_soon(rig.pump.close)
+
+    rig.on_events = close_soon
+    good = frames.encode_header(frames.CONTROL, 0, 2) + b"{}"
+    rig.far.sendall(sync_marker(SECRET) + HELLO + good * 10)
+    await until(lambda: rig.pump.is_closed)
+    await asyncio.sleep(0)
+    assert 3 <= len(rig.events) < 6
+    assert rig.lost == []
+
+
 async def test_a_peer_that_never_takes_what_it_is_told_is_left(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -204,3 +266,26 @@ async def test_a_peer_that_never_takes_what_it_is_told_is_left(
     rig.far.sendall(frames.encode_header(frames.PONG, 0, 8) + bytes(8))
     await until(lambda: rig.lost)
     assert "does not take" in rig.lost[0][0]
+
+
+async def test_what_the_other_end_says_waits_while_its_reader_is_behind(rig: Rig) -> None:
+    rig.greet()
+    await until(lambda: rig.events)
+    rig.events.clear()
+
+    def take(events: list[ev.MuxEvent]) -> None:
+        rig.events.extend(events)
+        rig.is_behind = True
+
+    rig.on_events = take
+    word = frames.encode_header(frames.CONTROL, 0, 2) + b"{}"
+    rig.far.sendall(word * 3)
+    await until(lambda: rig.events)
+    rig.far.sendall(word)  # not even read
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert len(rig.events) == 1
+    for count in (2, 3, 4):
+        rig.is_behind = False
+        await until(lambda count=count: len(rig.events) == count)  # type: ignore[misc]
+    assert not rig.lost

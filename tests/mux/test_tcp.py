@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import socket
+import struct
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -11,8 +13,9 @@ import pytest
 
 from port_linker.mux import frames
 from port_linker.mux import tcp as tcp_module
+from port_linker.mux.ending import reset_socket
 from port_linker.mux.engine import Engine
-from port_linker.mux.tcp import TcpFlow, reset_socket
+from port_linker.mux.tcp import TcpFlow
 from port_linker.observe.counters import Traffic
 from tests.fakes.waiting import until
 
@@ -53,7 +56,7 @@ class Rig:
         """Deliver until the local reader's buffers are full; return how many bytes went in."""
         sent = 0
         self.engine.machine.flows[self.number].receive = None  # no credit in the way
-        while not self.flow._backlog:
+        while not self.flow._writer.backlog:
             self.flow.on_data(memoryview(bytes(65536)))
             sent += 65536
         return sent
@@ -93,7 +96,7 @@ async def test_what_came_before_the_dial_was_done_is_handed_on(rig: Rig) -> None
     rig.deliver(frames.DATA, b"early ")
     rig.deliver(frames.DATA, b"bird")
     rig.deliver(frames.FIN)
-    assert len(rig.flow._backlog) == 1  # small pieces are kept together
+    assert len(rig.flow._writer.backlog) == 1  # small pieces are kept together
     rig.flow.start(rig.sock)
     assert await rig.read() == b"early bird"
     assert await rig.read() == b""
@@ -113,7 +116,7 @@ async def test_a_slow_reader_gets_every_byte_in_order_and_then_the_end(rig: Rig)
         rig.flow.on_data(memoryview(b"x"))
     rig.flow.on_data(memoryview(bytes(200_000)))
     rig.flow.on_fin()
-    assert len(rig.flow._backlog) <= 4  # a million pieces of one byte would cost 100 MB
+    assert len(rig.flow._writer.backlog) <= 4  # a million pieces of one byte would cost 100 MB
     got = bytearray()
     while data := await rig.read():
         got += data
@@ -140,28 +143,153 @@ async def test_a_reset_of_the_other_end_is_one_here(rig: Rig) -> None:
         await rig.read()
     assert rig.ends == ["refused"]
     assert rig.frames() == []
+    assert rig.engine.flows == {}
 
 
-async def test_data_for_a_reader_that_is_gone_resets_the_other_end(rig: Rig) -> None:
+async def test_a_failed_write_leaves_what_the_peer_has_sent(rig: Rig) -> None:
     rig.flow.start(rig.sock)
-    rig.flow._read_off()
+    rig.engine.machine.flows[rig.number].credit = 0
+    rig.local.send(b"an answer to half the request")
+    await until(lambda: not rig.flow._reader._is_reading)
     reset_socket(rig.local)
 
-    def send_more() -> list[str]:
+    def send_more() -> object:
         rig.deliver(frames.DATA, b"x")
-        return rig.ends
+        return rig.flow._local_reset
 
     await until(send_more)
-    assert frames.RESET in [kind for kind, _ in rig.frames()]
+    assert rig.frames() == []
+    rig.deliver(frames.CREDIT, (7).to_bytes(4, "big"))
+    rig.deliver(frames.DATA, bytes(80_000))  # is dropped, and who sent it may go on
+    await until(lambda: rig.engine.machine.flows[rig.number].credit == 0)
+    rig.deliver(frames.CREDIT, (100).to_bytes(4, "big"))
+    await until(lambda: rig.ends)
+    sent = rig.frames()
+    assert (
+        b"".join(p for kind, p in sent if kind == frames.DATA) == b"an answer to half the request"
+    )
+    assert [kind for kind, _ in sent if kind in (frames.FIN, frames.RESET)] == [frames.RESET]
+    assert sent[-1] == (frames.RESET, b"Connection reset by peer")
+    assert frames.CREDIT in [kind for kind, _ in sent]
 
 
-async def test_a_reader_that_goes_while_it_is_behind_resets_the_other_end(rig: Rig) -> None:
+async def test_a_reset_behind_an_orderly_end_stays_behind_it(rig: Rig) -> None:
     rig.flow.start(rig.sock)
-    rig.fill_socket()
-    rig.flow._read_off()
+    rig.engine.machine.flows[rig.number].credit = 0
+    await until(lambda: rig.flow._reader._is_reading)
+    rig.local.send(b"all of it")
+    rig.local.close()  # what comes now is answered with a reset
+
+    def send_more() -> object:
+        rig.deliver(frames.DATA, b"x")
+        return rig.flow._local_reset
+
+    await until(send_more)
+    rig.deliver(frames.CREDIT, (100).to_bytes(4, "big"))
+    await until(lambda: rig.ends)
+    assert rig.frames() == [
+        (frames.DATA, b"all of it"),
+        (frames.FIN, b""),
+        (frames.RESET, b"Broken pipe"),
+    ]
+
+
+@pytest.mark.parametrize("is_half_closed", [False, True])
+async def test_a_reset_is_noticed_while_nothing_is_read(rig: Rig, is_half_closed: bool) -> None:
+    rig.flow.start(rig.sock)
+    if is_half_closed:
+        rig.local.shutdown(socket.SHUT_WR)
+        await until(lambda: rig.frames() == [(frames.FIN, b"")])
+    else:
+        rig.fill_socket()
+        rig.flow._reader._read_off()
     reset_socket(rig.local)
     await until(lambda: rig.ends)
     assert [kind for kind, _ in rig.frames()] == [frames.RESET]
+    assert rig.engine.flows == {}
+    assert not rig.flow._writer.backlog
+
+
+async def test_what_waits_for_a_slow_reader_comes_before_the_reset(rig: Rig) -> None:
+    rig.flow.start(rig.sock)
+    sent = rig.fill_socket()
+    rig.deliver(frames.FIN)
+    rig.deliver(frames.RESET, b"gone")
+    assert rig.ends == []
+    rig.local.send(bytes(10_000))  # read and dropped: it may be an upload that comes first
+    got = bytearray()
+    while data := await rig.read():
+        got += data
+    await until(lambda: rig.ends == ["gone"])
+    assert len(got) == sent == rig.traffic.down_bytes
+    assert rig.frames() == []
+    assert not rig.engine.flows
+    assert not rig.engine.machine.flows
+    with pytest.raises((BrokenPipeError, ConnectionResetError)):
+        rig.local.send(b"x")
+
+
+async def test_a_reset_that_overtakes_the_dial_comes_behind_the_request(rig: Rig) -> None:
+    rig.deliver(frames.DATA, b"one shot")
+    rig.deliver(frames.RESET, b"gone")
+    assert rig.ends == []
+    rig.flow.start(rig.sock)
+    assert await rig.read() == b"one shot"
+    with pytest.raises(ConnectionResetError):
+        await rig.read()
+    assert rig.ends == ["gone"]
+
+
+async def test_resets_that_cross_end_the_flow(rig: Rig) -> None:
+    rig.flow.start(rig.sock)
+    rig.engine.machine.flows[rig.number].credit = 0
+    rig.local.send(b"never sent")
+    reset_socket(rig.local)
+    await until(lambda: rig.flow._local_reset)
+    rig.deliver(frames.RESET, b"gone")
+    assert rig.ends == ["gone"]
+    assert rig.frames() == []
+
+
+async def test_a_reset_waits_for_a_reader_that_has_stopped_only_so_long(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tcp_module, "PATIENCE_S", 0.02)
+    heard = itertools.count()
+    monkeypatch.setattr(Engine, "received_bytes", property(lambda _: next(heard)))
+    monkeypatch.setattr(Engine, "is_attached", True)
+    rig.flow.start(rig.sock)
+    rig.engine.machine.flows[rig.number].credit = 0
+    rig.local.send(b"of no use to anybody")
+    reset_socket(rig.local)
+    await until(lambda: rig.ends)
+    assert [kind for kind, _ in rig.frames()] == [frames.RESET]
+
+
+async def test_a_flow_that_is_ending_can_be_killed(rig: Rig) -> None:
+    rig.flow.start(rig.sock)
+    rig.fill_socket()
+    rig.deliver(frames.RESET, b"gone")
+    rig.flow.abort("the session ends")
+    assert rig.ends == ["gone"]
+    assert not rig.engine.flows
+    assert not rig.engine.machine.flows
+
+
+def lingers(sock: socket.socket) -> bytes:
+    return sock.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, 8)
+
+
+async def test_the_kernel_resets_the_connections_of_a_killed_program(rig: Rig) -> None:
+    rig.flow.start(rig.sock)
+    rig.deliver(frames.FIN)
+    assert await rig.read() == b""
+    assert lingers(rig.sock) == struct.pack("ii", 1, 0)  # a close is a reset
+    kept = rig.sock.dup()
+    rig.local.close()
+    await until(lambda: rig.ends == [""])
+    assert lingers(kept) == struct.pack("ii", 0, 0)  # an orderly end is none
+    kept.close()
 
 
 class FailingSocket:
@@ -180,45 +308,16 @@ async def test_a_half_close_that_fails_resets_both_ends(rig: Rig) -> None:
     error = OSError(errno.ENOTCONN, "Transport endpoint is not connected")
     rig.flow.start(FailingSocket(rig.sock, shutdown=error))  # type: ignore[arg-type]
     rig.deliver(frames.FIN)
-    assert rig.ends == [error.strerror]
+    rig.local.close()
+    await until(lambda: rig.ends == [error.strerror])
     assert [kind for kind, _ in rig.frames()] == [frames.RESET]
-
-
-async def test_without_credit_reading_rests_until_some_comes(rig: Rig) -> None:
-    rig.engine.machine.flows[rig.number].credit = 3
-    rig.flow.start(rig.sock)
-    rig.local.send(b"abcdef")
-    await until(lambda: rig.frames() == [(frames.DATA, b"abc")])
-    await until(lambda: not rig.flow._is_reading)
-    rig.deliver(frames.CREDIT, (100).to_bytes(4, "big"))
-    await until(lambda: rig.frames() == [(frames.DATA, b"def")])
-
-
-async def test_in_an_outage_reading_rests_until_there_is_room(rig: Rig) -> None:
-    rig.flow.start(rig.sock)
-    rig.engine.machine.outbox.shut()
-    rig.local.send(b"kept")
-    await until(lambda: rig.flow._is_waiting)
-    rig.flow.on_credit()  # of no use while it waits for its turn
-    assert not rig.flow._is_reading
-    rig.engine.machine.outbox.open(0)
-    rig.frames()
-    rig.engine.serve_waiting()
-    assert rig.frames() == [(frames.DATA, b"kept")]
 
 
 async def test_the_socket_of_a_flow_that_has_ended_is_left_alone(rig: Rig) -> None:
     rig.flow.start(rig.sock)
     rig.flow.kill("over")
-    rig.flow._on_readable()
-    rig.flow._on_writable()
-    rig.flow._shut_down()
-    rig.flow.resume()
+    rig.flow._on_error()
+    rig.flow._end_if_done()
+    rig.flow._begin_ending("late")
+    rig.flow._on_reset_here(OSError())
     assert rig.ends == ["over"]
-
-
-def test_a_socket_that_is_disconnected_already_is_just_closed() -> None:
-    sock = socket.socket()
-    sock.close()
-    reset_socket(sock)
-    assert tcp_module.CHUNK_BYTES >= 16 * 1024

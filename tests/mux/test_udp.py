@@ -13,7 +13,7 @@ import pytest
 from port_linker.mux import frames
 from port_linker.mux import udp as udp_module
 from port_linker.mux.engine import Engine
-from port_linker.mux.udp import UdpFlow, UdpPort
+from port_linker.mux.udp import UdpPort
 from port_linker.observe.counters import Traffic
 from tests.fakes.waiting import until
 
@@ -80,7 +80,6 @@ async def test_a_reply_finds_its_client(rig: Rig) -> None:
     assert await asyncio.get_running_loop().sock_recv(rig.client, 100) == b"answer"
     assert (rig.traffic.up_bytes, rig.traffic.down_bytes) == (8, 6)
     rig.engine.flows[number].on_credit()
-    rig.engine.flows[number].resume()
 
 
 @pytest.mark.parametrize("way", ["on_fin", "on_reset", "kill"])
@@ -116,6 +115,7 @@ async def test_past_the_limit_the_one_that_was_silent_longest_leaves(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(udp_module, "MAX_ASSOCIATIONS", 2)
+    monkeypatch.setattr(udp_module, "SILENT_S", 0.0)
     clients = [bound() for _ in range(3)]
     for client in (clients[0], clients[1], clients[0], clients[2]):
         rig.ask(b"x", client)
@@ -123,6 +123,44 @@ async def test_past_the_limit_the_one_that_was_silent_longest_leaves(
     assert set(rig.port._clients) == {clients[0].getsockname(), clients[2].getsockname()}
     for client in clients:
         client.close()
+
+
+async def test_what_is_in_use_does_not_leave_for_what_is_new(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(udp_module, "MAX_ASSOCIATIONS", 2)
+    clients = [bound() for _ in range(3)]
+    rig.ask(b"x", clients[0])
+    rig.ask(b"x", clients[1])
+    await until(lambda: rig.traffic.flows_total == 2)
+    first, second = (rig.port._clients[client.getsockname()] for client in clients[:2])
+    rig.ask(b"x", clients[2])
+    await until(lambda: rig.traffic.datagrams_dropped == 1)
+    for association in (first, second):
+        association.used_at -= udp_module.SILENT_S
+    first.on_data(memoryview(b"a reply is use as well"))
+    rig.ask(b"x", clients[2])
+    await until(lambda: rig.traffic.flows_total == 3)
+    assert set(rig.port._clients) == {clients[0].getsockname(), clients[2].getsockname()}
+    for client in clients:
+        client.close()
+
+
+async def test_no_association_is_opened_while_the_link_is_choked(rig: Rig) -> None:
+    rig.ask(b"1")
+    number = await rig.opened()
+    box = rig.engine.machine.outbox
+    while box.takes_openings:
+        box.put_datagram(frames.DATAGRAM, number, bytes(1000))
+    other = bound()
+    rig.ask(b"2", other)
+    await until(lambda: rig.traffic.datagrams_dropped == 1)
+    rig.ask(b"2")  # one that is open goes on
+    await until(lambda: rig.traffic.up_bytes == 2)
+    box.take(1 << 20)
+    rig.ask(b"3", other)
+    await until(lambda: rig.traffic.flows_total == 2)
+    other.close()
 
 
 async def test_in_an_outage_datagrams_are_lost_and_counted(rig: Rig) -> None:
@@ -140,11 +178,49 @@ async def test_in_an_outage_datagrams_are_lost_and_counted(rig: Rig) -> None:
 
 
 async def test_a_client_that_may_not_is_refused() -> None:
-    rig = Rig(accepts=lambda _client: False)
+    rig = Rig(accepts=lambda _client: None)
     rig.ask(b"x")
     await until(lambda: rig.traffic.refused == 1)
     assert rig.engine.flows == {}
     rig.close()
+
+
+async def test_an_association_belongs_to_one_socket() -> None:
+    senders: list[bytes | None] = [b"first"]
+    rig = Rig(accepts=lambda _client: senders[-1])
+    try:
+        rig.ask(b"1")
+        first = await rig.opened()
+        senders.append(b"another")  # of our user, at the same address
+        rig.ask(b"22")
+        await until(lambda: rig.traffic.up_bytes == 3)
+        (second,) = rig.engine.flows
+        assert second != first
+        senders.append(None)  # of another user
+        rig.ask(b"333")
+        await until(lambda: rig.traffic.refused == 1)
+        assert rig.engine.flows == {}
+        assert (rig.traffic.up_bytes, rig.traffic.flows_open) == (3, 0)
+    finally:
+        rig.close()
+
+
+async def test_a_reply_goes_to_the_socket_that_asked_and_to_no_other() -> None:
+    senders: list[bytes | None] = [b"first"]
+    rig = Rig(accepts=lambda _client: senders[-1])
+    try:
+        rig.ask(b"1")
+        number = await rig.opened()
+        association = rig.engine.flows[number]
+        association.on_data(memoryview(b"answer"))
+        assert rig.client.recv(9) == b"answer"
+        senders.append(None)
+        association.on_data(memoryview(b"a secret"))
+        with pytest.raises(BlockingIOError):
+            rig.client.recv(9)
+        assert rig.engine.flows == {}
+    finally:
+        rig.close()
 
 
 async def test_a_client_that_is_gone_costs_no_other_a_datagram(
@@ -187,61 +263,6 @@ class FailingSocket:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._sock, name)
-
-
-# The agent's side
-
-
-class Agent:
-    """One association there, connected to a service."""
-
-    def __init__(self) -> None:
-        self.engine = Engine(handler=None)  # type: ignore[arg-type]
-        self.engine.machine.outbox.open(0)
-        self.service, self.sock = bound(), bound()
-        self.sock.connect(self.service.getsockname())
-        self.ends: list[str] = []
-        self.number = self.engine.machine.open_flow("udp/127.0.0.1:53", is_udp=True)
-        self.flow = UdpFlow(self.engine, self.number, self.sock, self.ends.append)
-        self.engine.add(self.number, self.flow)
-        take_kinds(self.engine)
-
-
-@pytest.fixture
-async def agent() -> AsyncIterator[Agent]:
-    made = Agent()
-    yield made
-    made.flow.kill("the test ends")
-    made.service.close()
-
-
-async def test_a_question_reaches_the_service_and_its_answer_the_link(agent: Agent) -> None:
-    agent.flow.on_data(memoryview(b"question"))
-    data, peer = await asyncio.get_running_loop().sock_recvfrom(agent.service, 100)
-    assert data == b"question"
-    agent.service.sendto(b"", peer)  # an empty datagram is one too
-    await until(lambda: take_kinds(agent.engine) == [frames.DATAGRAM])
-    agent.flow.on_credit()
-    agent.flow.resume()
-
-
-async def test_a_service_that_is_gone_is_no_end(agent: Agent) -> None:
-    agent.flow.sock = FailingSocket(agent.sock)  # type: ignore[assignment]
-    agent.flow.sock.errors = 1  # type: ignore[union-attr]
-    agent.service.sendto(b"late", agent.sock.getsockname())
-    await until(lambda: take_kinds(agent.engine) == [frames.DATAGRAM])
-    agent.flow.sock = agent.sock
-
-
-@pytest.mark.parametrize("way", ["on_fin", "on_reset"])
-async def test_the_host_ends_an_association(agent: Agent, way: str) -> None:
-    agent.flow.on_fin() if way == "on_fin" else agent.flow.on_reset("idle")
-    assert agent.ends == ["idle"]
-    agent.flow.kill("again")
-    agent.flow.on_data(memoryview(b"late"))
-    agent.flow._on_readable()
-    assert agent.ends == ["idle"]
-    assert agent.sock.fileno() == -1
 
 
 async def test_a_port_can_leave_its_associations(rig: Rig) -> None:

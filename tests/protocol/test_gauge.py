@@ -46,6 +46,7 @@ def test_a_malformed_question_is_refused(message: dict[str, Any]) -> None:
     [
         {"t": "quic-counted", "attempt": 1, "sent": "many", "lost": 0},
         {"t": "quic-counted", "attempt": 1, "sent": 1},
+        {"t": "quic-counted", "attempt": 1, "sent": 10**400, "lost": 0},
         {"t": "quic-gauged", "attempt": 1, "port": 0},
         {"t": "quic-gauged", "attempt": 1, "port": 65536},
     ],

@@ -123,4 +123,55 @@ def test_a_log_line_is_cleaned() -> None:
         {"level": "info", "message": "a\x1b[2Jb", "fields": {"n\n": 1, "k": "\x07", "o": [1]}}
     )
     assert record.message == "a\ufffd[2Jb"
-    assert record.fields == {"n\ufffd": 1, "k": "\ufffd", "o": "[1]"}
+    assert record.fields == {"n\ufffd": 1, "k": "\ufffd", "o": "(nested)"}
+
+
+DEEP: Any = json.loads("[" * 900 + "]" * 900)
+HOSTILE = [
+    DEEP,
+    {"a": DEEP},
+    1 << 70,
+    -1,
+    10**4000,
+    float("inf"),
+    float("nan"),
+    True,
+    "x" * 100_000,
+]
+
+
+@pytest.mark.parametrize("value", HOSTILE, ids=range(len(HOSTILE)))
+@pytest.mark.parametrize("key", [*FACTS.to_json()])
+def test_a_fact_that_is_none_is_malformed_or_bounded(key: str, value: Any) -> None:
+    with contextlib.suppress(ProtocolError):
+        facts = m.parse_facts({**FACTS.to_json(), key: value})
+        assert len(json.dumps(facts.to_json(), allow_nan=False)) < 2000
+
+
+@pytest.mark.parametrize("value", HOSTILE, ids=range(len(HOSTILE)))
+@pytest.mark.parametrize("key", ["v", "me", "peer", "received"])
+def test_a_hello_that_is_refused_says_so_in_few_words(key: str, value: Any) -> None:
+    with pytest.raises(ProtocolError) as caught:
+        m.parse_hello({**m.Hello("me", "peer", 12).to_json(), key: value})
+    assert len(caught.value.message) < 100
+
+
+@pytest.mark.parametrize("value", HOSTILE, ids=range(len(HOSTILE)))
+def test_a_log_line_of_anything_is_short(value: Any) -> None:
+    fields = dict.fromkeys(map(str, range(100)), value)
+    record = m.parse_log({"level": value, "message": value, "fields": fields, "at": value})
+    assert len(json.dumps([record.level, record.message, record.fields], allow_nan=False)) < 40_000
+
+
+@pytest.mark.parametrize("rows", [{"a": 1}, "abc", 7, None, [DEEP], [{"id": DEEP, "uid": 1}]])
+@pytest.mark.parametrize("key", ["appeared", "changed", "vanished"])
+def test_what_is_no_list_of_services_is_malformed(key: str, rows: Any) -> None:
+    with pytest.raises(ProtocolError):
+        m.parse_changes({"t": "services", key: rows})
+
+
+def test_more_services_than_an_agent_says_at_once_are_refused() -> None:
+    keys = [f"tcp/127.0.0.1:{port}" for port in range(1, m.BATCH + 2)]
+    assert len(m.parse_changes({"vanished": keys[:-1]}).vanished) == m.BATCH
+    with pytest.raises(ProtocolError, match="more than 200"):
+        m.parse_changes({"vanished": keys})

@@ -16,6 +16,7 @@ AB, CD, EF = "ab" * 32, "cd" * 32, "ef" * 16
 EXECUTABLE = quic.Executable(AB, 3_600_000, 1_700_000, "x86_64")
 START = quic.QuicStart(3, EXECUTABLE, AB, 40000, CD, EF)
 FROM_HOST = [START, quic.QuicPart(AB, 32768, b"\0\1piece"), quic.QuicStop(3)]
+FROM_HOST.append(quic.QuicLife(3, is_quiet=True, link=2))
 FROM_AGENT = [
     quic.QuicNeed(AB, 65536),
     quic.QuicReady(3, AB, 60001, ("192.0.2.7", "2001:db8::7")),
@@ -81,7 +82,9 @@ def test_a_malformed_part_is_refused(data: object) -> None:
         quic.parse_from_host({"t": "quic-part", "digest": AB, "at": 0, "data": data})
 
 
-@pytest.mark.parametrize("addresses", [["not an address"], [7], "192.0.2.7", None])
+@pytest.mark.parametrize(
+    "addresses", [["not an address"], [7], "192.0.2.7", None, ["fe80::1%" + "9" * 5000]]
+)
 def test_a_malformed_address_is_refused(addresses: object) -> None:
     ready = quic.QuicReady(1, AB, 60001, ()).to_json()
     with pytest.raises(ProtocolError):

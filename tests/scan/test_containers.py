@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import socket
 import threading
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from port_linker.scan.containers import (
     open_container_reader,
     read_engine,
 )
+from port_linker.scan.published import NO_CONTAINERS
 from port_linker.scan.rows import ScanFormatError
 from tests.scan.fake_proc import Clock
 
@@ -78,7 +80,7 @@ def silent(tmp_path: Path) -> Iterator[FakeEngine]:
 
 
 def test_an_engine_tells_its_containers(engine: FakeEngine) -> None:
-    assert read_engine(engine.path).find(Proto.TCP, "::", 80, None) == "web"
+    assert read_engine(engine.path).find_publisher(Proto.TCP, "::", 80, 0) == "web"
     assert engine.requests[0].startswith(b"GET /containers/json HTTP/1.0\r\n")
 
 
@@ -117,7 +119,7 @@ def test_engines_are_asked_at_most_every_five_seconds(engine: FakeEngine, tmp_pa
 
 
 def test_without_an_engine_nothing_is_known(tmp_path: Path) -> None:
-    assert ContainerReader([str(tmp_path / "none")]).read() is None
+    assert ContainerReader([str(tmp_path / "none")]).read() == NO_CONTAINERS
     assert open_container_reader().is_due(wanted=True)
 
 
@@ -134,3 +136,16 @@ def test_where_engines_are_looked_for() -> None:
         assert list_engine_sockets({"DOCKER_HOST": elsewhere}, 0)[0] == "/run/user/0/docker.sock"
     same = list_engine_sockets({"DOCKER_HOST": "unix:///var/run/docker.sock"}, 0)
     assert same.count("/var/run/docker.sock") == 1
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become another user")
+def test_an_engine_of_another_user_is_not_believed(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.bind(str(tmp_path / "docker.sock"))
+        os.seteuid(4242)
+        try:
+            sock.listen()
+        finally:
+            os.seteuid(0)
+        with pytest.raises(PermissionError, match="4242"):
+            read_engine(sock.getsockname())

@@ -39,7 +39,8 @@ def test_our_own_sockets_are_left_out() -> None:
 
 def test_a_service_says_all_that_is_known() -> None:
     book = ServiceBook()
-    services = book.build(merge_rows([[WEB, DNS]]), {700: NGINX}.get, {33: "www"}, NO_CONTAINERS)
+    rows = merge_rows([[WEB, DNS]])
+    services = book.build(rows, {700: NGINX}.get, {33: "www"}, NO_CONTAINERS, ())
     assert services == [
         Service(
             ServiceId(Proto.TCP, "0.0.0.0", 80),
@@ -56,9 +57,9 @@ def test_a_service_says_all_that_is_known() -> None:
 def test_a_service_that_stays_the_same_is_the_same_object() -> None:
     book = ServiceBook()
     rows = merge_rows([[WEB, DNS]])
-    before = book.build(rows, no_owner, {}, NO_CONTAINERS)
+    before = book.build(rows, no_owner, {}, NO_CONTAINERS, ())
     assert len(book.appeared) == 2
-    after = book.build(rows, {700: NGINX}.get, {}, NO_CONTAINERS)
+    after = book.build(rows, {700: NGINX}.get, {}, NO_CONTAINERS, ())
     assert book.appeared == []
     assert after[0].process == "nginx"
     assert after[1] is before[1]
@@ -66,11 +67,13 @@ def test_a_service_that_stays_the_same_is_the_same_object() -> None:
 
 def test_a_container_is_named_and_a_new_socket_counts_as_new() -> None:
     book = ServiceBook()
-    containers = Containers({}, {(Proto.TCP, 80): (("0.0.0.0", "web"),)})
-    (service,) = book.build(merge_rows([[WEB]]), no_owner, {}, containers)
+    containers = Containers({}, {(Proto.TCP, 80): (("0.0.0.0", "web", WEB.uid),)})
+    (service,) = book.build(merge_rows([[WEB]]), no_owner, {}, containers, {WEB.inode})
     assert service.container == "web"
-    book.build(merge_rows([[WEB._replace(inode=900)]]), no_owner, {}, containers)
+    other = merge_rows([[WEB._replace(inode=900)]])
+    (service,) = book.build(other, no_owner, {}, containers, {WEB.inode})
     assert book.appeared == [WEB[:3]]
+    assert service.container is None, "the engine spoke of another socket"
 
 
 def test_engines_are_asked_about_proxies_containers_and_the_unknown() -> None:

@@ -74,12 +74,18 @@ def test_a_name_with_parentheses_does_not_move_the_parent(fake: FakeProc) -> Non
     [
         b"0::/system.slice/docker-%s.scope\n",
         b"12:cpu:/docker/%s\n0::/docker/%s\n",
-        b"0::/user.slice/user-1000.slice/libpod-%s.scope/container\n",
+        b"0::/user.slice/user-4242.slice/libpod-%s.scope/container\n",
     ],
 )
-def test_a_container_is_read_from_the_control_group(fake: FakeProc, cgroup: bytes) -> None:
+def test_a_container_is_read_from_the_control_group(
+    fake: FakeProc, cgroup: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fake.fs, "_uid", 4242)
     fake.add(5, {}, cgroup=cgroup.replace(b"%s", b"c0" * 32))
     assert fake.fs.read_container_id(5) == "c0" * 32
+    theirs = b"0::/user.slice/user-4243.slice/docker-" + b"c0" * 32 + b".scope\n"
+    fake.add(5, {}, cgroup=theirs)
+    assert fake.fs.read_container_id(5) is None, "other users name their own groups"
     fake.add(5, {}, cgroup=b"0::/x-" + b"c" * 65 + b"\n")
     assert fake.fs.read_container_id(5) is None
 

@@ -36,26 +36,26 @@ def port(address: str, number: int, kind: str = "tcp") -> dict[str, Any]:
 
 def test_a_published_port_has_the_name_of_its_container() -> None:
     containers = listing(container("web", port("0.0.0.0", 8080), port("::", 8080)))
-    assert containers.find(Proto.TCP, "0.0.0.0", 8080, None) == "web"
-    assert containers.find(Proto.TCP, "::", 8080, None) == "web"
-    assert containers.find(Proto.UDP, "0.0.0.0", 8080, None) is None
-    assert containers.find(Proto.TCP, "127.0.0.1", 8080, None) is None
-    assert containers.find(Proto.TCP, "0.0.0.0", 80, None) is None
+    assert containers.find_publisher(Proto.TCP, "0.0.0.0", 8080, 0) == "web"
+    assert containers.find_publisher(Proto.TCP, "::", 8080, 0) == "web"
+    assert containers.find_publisher(Proto.UDP, "0.0.0.0", 8080, 0) is None
+    assert containers.find_publisher(Proto.TCP, "127.0.0.1", 8080, 0) is None
+    assert containers.find_publisher(Proto.TCP, "0.0.0.0", 80, 0) is None
 
 
 def test_the_exact_address_wins_over_any_address() -> None:
     containers = listing(
         container("any", port("", 53, "udp")), container("one", port("127.0.0.1", 53, "udp"))
     )
-    assert containers.find(Proto.UDP, "127.0.0.1", 53, None) == "one"
-    assert containers.find(Proto.UDP, "::", 53, None) == "any"
+    assert containers.find_publisher(Proto.UDP, "127.0.0.1", 53, 0) == "one"
+    assert containers.find_publisher(Proto.UDP, "::", 53, 0) == "any"
 
 
 def test_a_process_inside_a_container_is_known_by_the_container_id() -> None:
     containers = listing(container("web"))
-    assert containers.find(Proto.TCP, "127.0.0.1", 1, WEB_ID) == "web"
-    assert containers.find(Proto.TCP, "127.0.0.1", 1, "cd" * 32) is None
-    assert NO_CONTAINERS.find(Proto.TCP, "127.0.0.1", 1, WEB_ID) is None
+    assert containers.name_of(WEB_ID) == "web"
+    assert containers.name_of("cd" * 32) is None
+    assert NO_CONTAINERS.name_of(WEB_ID) is None
 
 
 def test_a_container_without_a_name_goes_by_its_id_and_names_are_cleaned() -> None:
@@ -83,8 +83,8 @@ def test_several_engines_are_one_and_the_first_wins() -> None:
     )
     merged = merge_containers([first, second])
     assert merged.names == {WEB_ID: "a", "cd" * 32: "c"}
-    assert merged.find(Proto.TCP, "::", 80, None) == "a"
-    assert merged.find(Proto.TCP, "::", 81, None) == "b"
+    assert merged.find_publisher(Proto.TCP, "::", 80, 0) == "a"
+    assert merged.find_publisher(Proto.TCP, "::", 81, 0) == "b"
 
 
 @pytest.mark.parametrize(
@@ -136,3 +136,12 @@ def test_any_bytes_parse_or_are_refused_by_name(data: bytes) -> None:
             parse(data)
         except ScanFormatError:
             continue
+
+
+def test_a_port_is_a_containers_while_its_socket_is_roots_or_the_engines() -> None:
+    body = json.dumps([container("web", port("0.0.0.0", 8080))]).encode()
+    rootless = parse_containers(body, engine_uid=1000)
+    assert rootless.find_publisher(Proto.TCP, "0.0.0.0", 8080, 1000) == "web"
+    assert rootless.find_publisher(Proto.TCP, "0.0.0.0", 8080, 0) == "web"
+    assert rootless.find_publisher(Proto.TCP, "0.0.0.0", 8080, 1001) is None
+    assert parse_containers(body).find_publisher(Proto.TCP, "0.0.0.0", 8080, 1000) is None

@@ -13,7 +13,7 @@ import pytest
 
 from port_linker.model import Proto, Service, ServiceId
 from port_linker.scan import scanner as scanner_module
-from port_linker.scan.published import Containers
+from port_linker.scan.published import NO_CONTAINERS, Containers
 from port_linker.scan.rows import ScanFormatError
 from port_linker.scan.scanner import Scanner
 from port_linker.scan.sockdiag import ClosedSocket
@@ -103,17 +103,11 @@ def test_a_bound_udp_socket_is_a_service_until_it_is_connected(scanner: Scanner)
 
 
 def test_our_own_sockets_are_never_shown() -> None:
-    with listen() as of_process, listen() as other:
-        ports = [sock.getsockname()[1] for sock in (of_process, other)]
+    with listen() as sock:
+        port = sock.getsockname()[1]
         by_pid = Scanner(own_pids=lambda: {os.getpid()})
-        assert not {service.id.port for service in by_pid.scan()} & set(ports)
+        assert port not in {service.id.port for service in by_pid.scan()}
         by_pid.close()
-        inode = os.fstat(other.fileno()).st_ino
-        by_inode = Scanner(own_inodes=lambda: {inode})
-        shown = {service.id.port for service in by_inode.scan()}
-        assert ports[0] in shown
-        assert ports[1] not in shown
-        by_inode.close()
 
 
 def test_a_closed_service_is_pushed(scanner: Scanner) -> None:
@@ -248,12 +242,36 @@ def test_engines_are_asked_for_a_while_after_a_service_appeared(fake: FakeProc) 
 
 def test_containers_are_named_in_the_next_scan(fake: FakeProc) -> None:
     scanner = scan_fake(fake, Clock())
-    web = Containers({}, {(Proto.TCP, 22): (("0.0.0.0", "web"),)})
+    web = Containers({}, {(Proto.TCP, 22): (("0.0.0.0", "web", 0),)})
     scanner.set_containers(web)
     services = scanner.scan()
     assert [service.container for service in services] == [None, "web", None, None]
     scanner.set_containers(web)
     assert scanner.scan() is services
+    scanner.close()
+
+
+def test_a_containers_name_goes_with_its_socket_and_with_its_engine(fake: FakeProc) -> None:
+    clock = Clock()
+    scanner = scan_fake(fake, clock)
+    web = Containers({}, {(Proto.TCP, 22): (("0.0.0.0", "web", 0),)})
+    scanner.set_containers(web)
+    assert "web" in [service.container for service in scanner.scan()]
+    clock.now_s += 16
+    assert scanner.wants_containers(), "the engine may have ended"
+    scanner.set_containers(NO_CONTAINERS)
+    assert "web" not in [service.container for service in scanner.scan()]
+    assert not scanner.wants_containers()
+    clock.now_s += 16
+    assert scanner.wants_containers(), "it may be back"
+    scanner.set_containers(web)
+    assert "web" in [service.container for service in scanner.scan()]
+    inode = next(row.inode for row in scanner._rows.values() if row.port == 22)
+    table = samples.TCP_LITTLE.replace(b" %d " % inode, b" 31001 ")
+    fake.set_table("tcp", table)
+    assert "web" not in [service.container for service in scanner.scan()], "another socket"
+    scanner.set_containers(web)
+    assert "web" in [service.container for service in scanner.scan()]
     scanner.close()
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from port_linker.binding import events as ev
+from port_linker.binding import machine as machine_module
 from port_linker.binding.facts import (
     BindOptions,
     Holder,
@@ -25,7 +26,7 @@ from port_linker.link.interface import Binding
 from port_linker.model import Proto, Service, ServiceId
 from port_linker.session import binder as binder_module
 from port_linker.session.binder import Binder
-from port_linker.session.events import ConflictEvent, ServiceEvent, SessionEvent
+from port_linker.session.events import ConflictEvent, LogEvent, ServiceEvent, SessionEvent
 from port_linker.session.questions import Question
 from tests.fakes.waiting import until
 
@@ -79,10 +80,10 @@ class Rig:
             self.saved.append,
             self._check,
         )
-        self.binder._holders = self  # type: ignore[assignment]
+        self.binder._ports.holders = self  # type: ignore[assignment]
         self.binder.handle(ev.LinkUp(TARGET))
 
-    def find(self, _proto: Proto, _local: Local) -> Holder:
+    async def find(self, _proto: Proto, _local: Local) -> Holder:
         return NODE
 
     def forget(self) -> None:
@@ -140,7 +141,7 @@ async def test_a_service_is_bound_handed_to_the_link_and_let_go(rigs: list[Rig])
     rigs.append(rig := Rig())
     port = free_port()
     rig.offer(service(port))
-    assert rig.states() == ["ready"]
+    await until(lambda: rig.states() == ["ready"])  # within one turn, unless that was full
     assert rig.link.adopted[0].local == f"127.0.0.1:{port}"
     assert rig.binder.bound_count == len(rig.link.adopted) == len(rig.checked)
     assert all(binding.accepts is not None for binding in rig.link.adopted)
@@ -157,7 +158,7 @@ async def test_an_outage_holds_what_is_bound(rigs: list[Rig]) -> None:
     rig.offer(service(free_port()))
     rig.binder.handle(ev.LinkDown("the cable"))
     rig.binder.handle(ev.LinkUp(TARGET))
-    assert rig.states() == ["ready", "down", "ready"]
+    await until(lambda: rig.states() == ["ready", "down", "ready"])
     assert rig.link.holds == [10.0, None]
 
 
@@ -166,9 +167,39 @@ async def test_a_port_that_is_held_is_a_conflict_with_its_holder(
 ) -> None:
     rigs.append(rig := Rig())
     rig.offer(service(held))
+    await until(lambda: any(isinstance(event, ConflictEvent) for event in rig.events))
     (conflict,) = (event for event in rig.events if isinstance(event, ConflictEvent))
     assert conflict.port == held
     assert (conflict.holder_pid, conflict.holder_command) == (71, "node")
+
+
+async def test_one_family_busy_is_a_conflict_and_the_other_stays_free(rigs: list[Rig]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as holder:
+        port = holder.getsockname()[1]
+        rigs.append(rig := Rig())
+        rig.offer(service(port))
+        await until(lambda: "conflict" in rig.states())
+        assert rig.link.adopted == []
+        with socket.create_server(("::1", port), family=socket.AF_INET6):
+            pass
+    await until(lambda: "ready" in rig.states())
+    assert {one.local for one in rig.link.adopted} == {f"127.0.0.1:{port}", f"[::1]:{port}"}
+
+
+async def test_finding_the_holder_does_not_stop_the_loop(rigs: list[Rig], held: int) -> None:
+    rigs.append(rig := Rig())
+    asked = asyncio.Event()
+
+    async def find_slowly(_proto: Proto, _local: Local) -> Holder:
+        await asked.wait()
+        return NODE
+
+    rig.find = find_slowly  # type: ignore[method-assign]
+    rig.offer(service(held))
+    rig.offer(service(free_port()))
+    await until(lambda: rig.states() == ["ready"])  # the other one does not wait for the name
+    asked.set()
+    await until(lambda: "conflict" in rig.states())
 
 
 async def test_a_person_decides_and_the_choice_is_remembered(rigs: list[Rig], held: int) -> None:
@@ -184,7 +215,10 @@ async def test_a_person_decides_and_the_choice_is_remembered(rigs: list[Rig], he
     assert rig.binder._questions == {}
 
 
-async def test_a_question_that_settled_itself_is_withdrawn(rigs: list[Rig], held: int) -> None:
+async def test_a_question_that_settled_itself_is_withdrawn(
+    rigs: list[Rig], held: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine_module, "ASKED_GRACE_S", 0.05)
     rigs.append(rig := Rig(OnConflict.ASK))
     rig.offer(service(held))
     await until(lambda: rig.questions)
@@ -192,6 +226,18 @@ async def test_a_question_that_settled_itself_is_withdrawn(rigs: list[Rig], held
     rig.binder.handle(ev.ServicesChanged(vanished=(service(held).id,)))
     await until(task.cancelled)
     assert rig.binder._questions == {}
+
+
+async def test_an_answer_is_taken_back_by_the_key_of_its_row(rigs: list[Rig], held: int) -> None:
+    rigs.append(rig := Rig(OnConflict.ASK))
+    rig.offer(service(held))
+    key = service(held).id.key
+    assert not rig.binder.take_back(key)
+    await until(lambda: rig.questions)
+    rig.answers.put_nowait("skip")
+    await until(lambda: rig.states()[-1] == "skipped")
+    assert rig.binder.take_back(key)
+    await until(lambda: len(rig.questions) == 2)
 
 
 async def test_no_answer_changes_nothing(rigs: list[Rig], held: int) -> None:
@@ -222,6 +268,8 @@ async def test_the_holder_is_ended_on_request_and_the_port_taken(
         rig.answers.put_nowait("kill")
         await until(lambda: rig.link.adopted)
     assert killed == [NODE]
+    told = [event.message for event in rig.events if isinstance(event, LogEvent)]
+    assert told == [f"node (pid {NODE.pid}), which held port {port} on this machine, was ended"]
     assert rig.forgotten
     assert f"127.0.0.1:{port}" in [binding.local for binding in rig.link.adopted]
 
@@ -242,5 +290,5 @@ async def test_udp_is_bound_too(rigs: list[Rig]) -> None:
         sock.bind(("127.0.0.1", 0))
         port = sock.getsockname()[1]
     rig.offer(service(port, Proto.UDP))
-    assert rig.states() == ["ready"]
+    await until(lambda: rig.states() == ["ready"])
     assert rig.link.adopted[0].sock.type == socket.SOCK_DGRAM

@@ -47,6 +47,16 @@ async def test_the_newest_count_is_kept_though_nobody_waits() -> None:
     assert asked.counted == QuicCounted(3, 200, 2)
 
 
+async def test_one_question_waits_through_an_outage_however_often_it_is_asked() -> None:
+    asked = Asked()
+    for _second in range(60):
+        asked.send_count()
+    assert len(asked.sent) == 1
+    asked.take(QuicCounted(3, 100, 2))
+    asked.send_count()
+    assert len(asked.sent) == 2
+
+
 async def test_silence_and_the_end_of_the_attempt_end_the_wait() -> None:
     asked = Asked()
     with pytest.raises(SidecarFailed, match="does not answer"):

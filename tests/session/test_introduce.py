@@ -21,7 +21,7 @@ class Trial(QuicStage):
     """An attempt without a session around it."""
 
     def begin(self) -> QuicAttempt:
-        self.events: list[reports.Event] = []
+        self.events: list[reports.Event | quic.QuicLife] = []
         config = AttemptConfig(1, 60)
         self.attempt = QuicAttempt(self.host_tunnel, self.link, config, self.events.append)
         return self.attempt
@@ -78,6 +78,22 @@ async def test_what_is_of_another_attempt_is_ignored(
         attempt.take_message(quic.QuicNeed("00" * 32, 0))
         await trial.connect_attempt()
         assert not attempt.is_final
+        await attempt.close()
+
+
+async def test_each_piece_is_sent_once_however_often_it_is_asked_for(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quic, "PART_BYTES", 10)
+    async with Trial(tmp_path, monkeypatch) as trial:
+        attempt, sent = trial.begin(), list[object]()
+        monkeypatch.setattr(trial.link, "send_control", sent.append)
+        digest = trial.host_tunnel.facts.digest
+        for at in (quic.MAX_EXECUTABLE_BYTES, 0, 0, len(trial.host_tunnel.packed), 0):
+            attempt._send_parts(quic.QuicNeed(digest, at))
+        assert len(sent) == quic.PARTS_AHEAD
+        attempt._send_parts(quic.QuicNeed(digest, 10))
+        assert len(sent) == quic.PARTS_AHEAD + 1
         await attempt.close()
 
 

@@ -21,7 +21,7 @@ def make(tmp_path: Path, events: list[SessionEvent], **options: object) -> Agent
 
 def test_a_new_agent_is_not_looked_for_at_first_and_then_it_is(tmp_path: Path) -> None:
     keeper = make(tmp_path, [], ssh_options=("Port=2222",), target_python="/usr/bin/python3")
-    first, later = keeper.plan_connect(unattended=False), keeper.plan_connect(unattended=True)
+    first, later = keeper.plan_connect(resume=False), keeper.plan_connect(resume=True)
     assert (first.resume, later.resume) == (False, True)
     assert (first.agent_id, first.token) == (later.agent_id, later.token)
     assert first.host_id == "session-1"
@@ -33,7 +33,7 @@ def test_a_new_agent_is_not_looked_for_at_first_and_then_it_is(tmp_path: Path) -
 def test_the_lease_without_flows_is_never_the_longer_one(
     tmp_path: Path, lease_s: int, wanted: tuple[float, float]
 ) -> None:
-    assert make(tmp_path, [], lease_s=lease_s).plan_connect(unattended=False).lease_s == wanted
+    assert make(tmp_path, [], lease_s=lease_s).plan_connect(resume=False).lease_s == wanted
 
 
 def test_the_next_run_finds_the_agent_until_it_is_forgotten(tmp_path: Path) -> None:

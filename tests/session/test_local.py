@@ -12,14 +12,11 @@ import pytest
 
 from port_linker.agent.facts import read_facts
 from port_linker.binding.peer import check_own_user
+from port_linker.binding.remember import read_remaps
 from port_linker.errors import EXIT_USAGE, PortLinkerError, UsageError
 from port_linker.observe.logs import ROOT
-from port_linker.session.local import (
-    check_not_self,
-    log_to_file,
-    make_binding_machine,
-    peer_check,
-)
+from port_linker.session.binder import Binder
+from port_linker.session.local import check_not_self, log_to_file, make_binder
 from port_linker.session.settings import SessionSettings
 from port_linker.ssh.target import parse_target
 
@@ -39,24 +36,29 @@ def test_this_machine_is_known_by_its_boot_and_its_network() -> None:
         assert check_not_self(SETTINGS, "dev1", dataclasses.replace(here, **change)) is None
 
 
-def test_peers_are_checked_only_if_asked_for() -> None:
-    assert peer_check(SETTINGS) is None
-    assert peer_check(SessionSettings("dev1", own_user_only=True)) is check_own_user
+def make(settings: SessionSettings, **link: Any) -> Binder:
+    return make_binder(settings, parse_target("dev1"), *[None] * 3, **link)  # type: ignore[arg-type]
 
 
-def test_a_rule_that_is_none_is_a_usage_error() -> None:
+async def test_peers_are_checked_and_ports_kept_only_if_asked_for() -> None:
+    plain = make(SETTINGS)._ports
+    assert (plain._peer_check, plain._shelf) == (None, None)
+    asked = make(SessionSettings("dev1", own_user_only=True, hold=True))._ports
+    assert asked._peer_check is check_own_user
+    assert asked._shelf is not None
+
+
+async def test_a_rule_that_is_none_is_a_usage_error() -> None:
     with pytest.raises(UsageError):
-        make_binding_machine(SessionSettings("dev1", only=("99999",)), parse_target("dev1"))
+        make(SessionSettings("dev1", only=("99999",)))
 
 
-def test_chosen_ports_are_remembered_per_target(
+async def test_chosen_ports_are_remembered_per_target(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    _machine, save = make_binding_machine(SETTINGS, parse_target("dev1"))
-    save({"tcp/127.0.0.1:80": 8080})
-    (path,) = (path for path in tmp_path.rglob("*.json"))
-    assert json.loads(path.read_text())["remaps"] == {"tcp/127.0.0.1:80": 8080}
+    make(SETTINGS)._save_remaps({"tcp/127.0.0.1:80": 8080})
+    assert read_remaps(parse_target("dev1").key) == {"tcp/127.0.0.1:80": 8080}
 
 
 def test_the_log_is_written_while_the_session_runs_and_let_go_after(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from port_linker.errors import AuthError, UnreachableError
+from port_linker.errors import AuthError, HostKeyError, UnreachableError
 from port_linker.session import inputs as i
 from port_linker.session.machine import DEAD_AFTER_S, GREET_S, STABLE_S, SessionMachine
 
@@ -81,7 +82,11 @@ def test_heartbeats_every_two_seconds_and_death_after_six_silent_ones() -> None:
             (
                 3.1 + DEAD_AFTER_S,
                 i.Ticked(),
-                [i.CloseChannel(), i.ReportOutage(reason, 0.0), i.OpenChannel(unattended=True)],
+                [
+                    i.CloseChannel(),
+                    i.ReportOutage(reason, 0.0),
+                    i.OpenChannel(unattended=True, resume=True),
+                ],
             ),
         ],
     )
@@ -89,16 +94,16 @@ def test_heartbeats_every_two_seconds_and_death_after_six_silent_ones() -> None:
 
 def test_an_outage_tries_at_once_then_later_and_later_without_asking_anybody() -> None:
     machine = connected()
-    again = i.OpenChannel(unattended=True)
+    again = i.OpenChannel(unattended=True, resume=True)
     play(
         machine,
         [
             (9.0, i.LinkLost("gone"), [i.CloseChannel(), i.ReportOutage("gone", 0.0), again]),
-            (9.1, i.ChannelFailed(OUT), [i.ReportOutage(OUT.message, 0.5)]),
+            (9.125, i.ChannelFailed(OUT), [i.ReportOutage(OUT.message, 0.5)]),
             (9.5, i.Ticked(), []),
-            (9.6, i.Ticked(), [again]),
-            (9.7, i.ChannelFailed(OUT), [i.ReportOutage(OUT.message, 1.0)]),
-            (10.7, i.Ticked(), [again]),
+            (9.625, i.Ticked(), [again]),
+            (9.75, i.ChannelFailed(OUT), [i.ReportOutage(OUT.message, 0.875)]),  # from its begin
+            (10.625, i.Ticked(), [again]),
             (10.8, i.ChannelOpened(), []),
             (10.9, i.Greeted(resumes=True), [i.ReportUp(first=False, resumes=True)]),
         ],
@@ -109,17 +114,39 @@ def test_an_outage_tries_at_once_then_later_and_later_without_asking_anybody() -
     for _ in range(8):
         (report,) = machine.handle(i.ChannelFailed(OUT), now)
         assert isinstance(report, i.ReportOutage)
+        assert report.retry_in_s is not None
         delays.append(report.retry_in_s)
         now += report.retry_in_s
         assert machine.handle(i.Ticked(), now) == [again]
     assert delays == [0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 15.0, 15.0]
 
 
+def test_life_on_the_other_link_ends_the_wait() -> None:
+    machine, again = connected(), i.OpenChannel(unattended=True, resume=True)
+    play(
+        machine,
+        [
+            (1.0, i.OtherLinkChanged(), []),  # this one is up itself
+            (9.0, i.LinkLost("gone"), [i.CloseChannel(), i.ReportOutage("gone", 0.0), again]),
+            (9.5, i.OtherLinkChanged(), []),  # an attempt has just begun
+            (12.0, i.OtherLinkChanged(), [i.CloseChannel(), again]),  # this one began in the dark
+        ],
+    )
+
+
+def test_life_on_the_other_link_begins_an_attempt_that_was_due_later() -> None:
+    machine, again = connected(), i.OpenChannel(unattended=True, resume=True)
+    machine.handle(i.LinkLost("gone"), 9.0)
+    (report,) = machine.handle(i.ChannelFailed(OUT), 9.0)
+    assert report == i.ReportOutage(OUT.message, 0.5)
+    play(machine, [(9.1, i.OtherLinkChanged(), [again])])
+
+
 def test_a_link_that_dies_after_each_hello_is_no_storm_of_logins() -> None:
     machine, now, delays = connected(), 0.6, []
     for _ in range(5):
         commands = machine.handle(i.LinkLost("nonsense"), now + 0.1)
-        delays += [c.retry_in_s for c in commands if isinstance(c, i.ReportOutage)]
+        delays += [c.retry_in_s or 0.0 for c in commands if isinstance(c, i.ReportOutage)]
         now += 0.1 + delays[-1]
         machine.handle(i.Ticked(), now)
         machine.handle(i.ChannelOpened(), now)
@@ -138,14 +165,14 @@ def test_a_wake_in_an_outage_does_not_wait_for_the_backoff() -> None:
             machine.handle(i.ChannelFailed(OUT), at)
             machine.handle(i.Ticked(), at + 5)
         machine.handle(i.ChannelFailed(OUT), 13.0)
-        assert machine.handle(hint, 13.1) == [i.OpenChannel(unattended=True)]
+        assert machine.handle(hint, 13.1) == [i.OpenChannel(unattended=True, resume=True)]
 
 
 def test_a_wake_replaces_an_attempt_that_hangs_and_leaves_a_fresh_one() -> None:
     machine = connected()
     machine.handle(i.LinkLost("gone"), 5.0)
     assert machine.handle(i.Woken(), 5.5) == []
-    again = [i.CloseChannel(), i.OpenChannel(unattended=True)]
+    again = [i.CloseChannel(), i.OpenChannel(unattended=True, resume=True)]
     assert machine.handle(i.Woken(), 8.0) == again
 
 
@@ -153,7 +180,7 @@ def test_a_wake_gives_an_old_link_less_than_a_second_to_answer() -> None:
     machine = connected()
     assert machine.handle(i.Woken(), 100.0) == [i.SendPing()]
     commands = machine.handle(i.Ticked(), 100.9)
-    assert i.OpenChannel(unattended=True) in commands
+    assert i.OpenChannel(unattended=True, resume=True) in commands
     machine = connected()
     machine.handle(i.Woken(), 100.0)
     machine.handle(i.Heard(), 100.2)
@@ -215,3 +242,59 @@ def test_under_any_order_of_events_the_session_comes_back(
         machine.handle(i.ChannelOpened(), now)
         machine.handle(i.Greeted(resumes=False), now)
     assert machine.is_up
+
+
+def needing_a_person() -> SessionMachine:
+    machine = connected()
+    refused = AuthError("dev1 refused the login")
+    machine.handle(i.LinkLost("gone"), 9.0)
+    assert machine.handle(i.ChannelFailed(refused), 9.1) == [i.ReportOutage(refused.message, None)]
+    return machine
+
+
+AGAIN = i.OpenChannel(unattended=True, resume=True)
+ATTENDED = i.OpenChannel(unattended=False, resume=True)
+
+
+@pytest.mark.parametrize("event", [i.Ticked(), i.Woken(), i.RouteChanged(), i.RetryAsked()])
+def test_after_a_refused_login_none_is_made_unasked(event: i.SessionInput) -> None:
+    assert needing_a_person().handle(event, 9999.0) == []
+
+
+def test_after_a_changed_host_key_none_is_made_unasked_either() -> None:
+    machine = connected()
+    changed = HostKeyError("the host key of dev1 is not the one that was seen before")
+    machine.handle(i.LinkLost("gone"), 9.0)
+    assert machine.handle(i.ChannelFailed(changed), 9.1) == [i.ReportOutage(changed.message, None)]
+    assert machine.handle(i.Ticked(), 9999.0) == []
+
+
+def test_a_person_logs_in_and_everything_is_as_before() -> None:
+    machine = needing_a_person()
+    assert machine.is_without_ssh
+    play(
+        machine,
+        [
+            (60.0, i.LoginAsked(), [ATTENDED]),
+            (61.0, i.Woken(), []),  # ssh asks them: not to be replaced
+            (75.0, i.ChannelOpened(), []),
+            (75.1, i.Greeted(resumes=True), [i.ReportUp(first=False, resumes=True)]),
+            (80.0, i.LinkLost("x"), [i.CloseChannel(), i.ReportOutage("x", 0.0), AGAIN]),
+        ],
+    )
+
+
+def test_a_login_that_a_person_did_not_bring_about_is_not_tried_without_them() -> None:
+    machine = needing_a_person()
+    machine.handle(i.LoginAsked(), 60.0)
+    assert machine.handle(i.ChannelFailed(OUT), 70.0) == [i.ReportOutage(OUT.message, None)]
+    machine.handle(i.LoginAsked(), 80.0)
+    machine.handle(i.ChannelOpened(), 81.0)
+    assert machine.handle(i.LinkLost("x"), 82.0) == [i.CloseChannel(), i.ReportOutage("x", None)]
+
+
+def test_a_person_takes_the_place_of_an_attempt_that_asks_nobody() -> None:
+    machine = connected()
+    machine.handle(i.LinkLost("gone"), 9.0)
+    assert machine.handle(i.LoginAsked(), 9.1) == [i.CloseChannel(), ATTENDED]
+    assert machine.handle(i.LoginAsked(), 9.2) == []

@@ -47,6 +47,25 @@ def test_facts_tell_the_binder_for_which_target_flows_move() -> None:
     assert len(scene.bound) == 2
 
 
+def test_the_same_facts_again_are_no_news() -> None:
+    scene = Scene()
+    for _ in range(3):
+        scene.news.take(FACTS.to_json())
+    assert len(scene.bound) == 1
+    scene.news.take({**FACTS.to_json(), "ssh_port": 2222})
+    assert len(scene.bound) == 2
+
+
+def test_many_services_reach_the_binder_in_parts() -> None:
+    scene = Scene()
+    many = [Service(ServiceId(Proto.TCP, "127.0.0.1", port), uid=0) for port in range(1, 121)]
+    for message in encode_changes(many, [], [], is_full=True) + encode_changes([], many, []):
+        scene.news.take(message)
+    assert [len(event.appeared) for event in scene.bound] == [50, 50, 20, 0, 0, 0]
+    assert [len(event.changed) for event in scene.bound] == [0, 0, 0, 50, 50, 20]
+    assert [event.is_complete for event in scene.bound] == [True, *[False] * 5]
+
+
 def test_a_target_that_is_refused_is_not_bound() -> None:
     scene = Scene(refusal := TargetError("this machine"))
     scene.news.take(FACTS.to_json())

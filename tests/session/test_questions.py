@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from port_linker.session.questions import ALWAYS_SKIP, EPHEMERAL, LINK_ONCE, Question
+from port_linker.session.questions import EPHEMERAL, SKIP, Choice, Question
 
-ASKED = Question("1", EPHEMERAL, "40000 is short-lived", (LINK_ONCE, ALWAYS_SKIP), "skip")
+ASKED = Question(
+    "1", EPHEMERAL, "40000 is short-lived", (Choice("l", "link", "link it"), SKIP), "skip"
+)
 
 
 @pytest.mark.parametrize(

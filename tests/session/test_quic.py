@@ -11,9 +11,11 @@ import signal
 import pytest
 
 from port_linker.errors import ProtocolError
+from port_linker.link import reports
 from port_linker.link.find import TunnelMissing
 from port_linker.link.interface import Binding, LinkKind
-from port_linker.session import quic
+from port_linker.protocol.quic import QuicLife, parse_from_host
+from port_linker.session import executable
 from tests.fakes.quic_stage import QuicStage
 from tests.fakes.stdio_pair import FakeAgent
 from tests.fakes.tunnel import WAIT_S
@@ -108,6 +110,39 @@ async def test_it_goes_on_without_ssh(stage: QuicStage) -> None:
         writer.close()
 
 
+async def test_silence_is_told_to_the_agent_and_by_it(
+    stage: QuicStage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with stage:
+        stage.session.start()
+        await stage.until("up")
+        told: asyncio.Queue[QuicLife] = asyncio.Queue()
+
+        def hear(message: dict[str, object]) -> None:
+            said = parse_from_host(message)
+            if isinstance(said, QuicLife):
+                told.put_nowait(said)
+
+        monkeypatch.setattr(stage.agent, "on_control", hear)
+        attempt = stage.session._attempt
+        assert attempt is not None
+
+        async def until(is_quiet: bool) -> None:
+            async with asyncio.timeout(WAIT_S):
+                while await told.get() != QuicLife(attempt.number, is_quiet, link=1):
+                    pass
+
+        attempt._take(reports.Quiet())
+        await until(is_quiet=True)
+        attempt._take(reports.Heard())
+        await until(is_quiet=False)
+        await stage.until("up")
+        stage.session.on_control(QuicLife(attempt.number + 1, is_quiet=True, link=1).to_json())
+        assert stage.session.is_carrying
+        stage.session.on_control(QuicLife(attempt.number, is_quiet=True, link=1).to_json())
+        assert await stage.until("down") == "UDP does not answer"
+
+
 async def test_a_new_agent_gets_a_new_sidecar(stage: QuicStage) -> None:
     async with stage:
         stage.session.start()
@@ -181,7 +216,7 @@ async def test_without_the_wheel_that_is_said_once(
         raise TunnelMissing("looked everywhere")
 
     async with QuicStage(tmp_path, monkeypatch, link=link) as stage:
-        monkeypatch.setattr(quic, "find_executable", missing)
+        monkeypatch.setattr(executable, "find_executable", missing)
         stage.session.start()
         assert await stage.until("down") == "port-linker-tunnel is not installed"
         assert len(stage.refused) == refused

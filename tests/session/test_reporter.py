@@ -44,6 +44,7 @@ def test_a_session_from_its_first_word_to_its_last() -> None:
         ("link", "up"),
     ]
     told.reporter.outage("the cable", 0.5)
+    told.reporter.stdio_down("the cable")
     outage, link = told.rows()
     assert (outage["state"], outage["reason"], outage["retry_in_s"]) == ("outage", "the cable", 0.5)
     assert (link["state"], link["reason"]) == ("down", "the cable")
@@ -78,6 +79,20 @@ def test_a_round_trip_is_told_when_it_is_news() -> None:
     assert [row["rtt_ms"] for row in told.rows()] == [0.4]
 
 
+def test_why_ssh_is_gone_outlives_the_figures_of_the_link_that_quic_carries() -> None:
+    told = Told()
+    told.reporter.up(first=True)
+    told.reporter.stdio_carried("the cable", needs_you=True)
+    told.reporter.round_trip(0.0004)
+    assert [(row["reason"], row["needs_you"]) for row in told.rows()[-2:]] == [
+        ("the cable", True),
+        ("the cable", True),
+    ]
+    told.reporter.stdio_up()
+    told.reporter.round_trip(0.0400)
+    assert [(row["reason"], row["needs_you"]) for row in told.rows()] == [(None, False)] * 2
+
+
 def test_figures_of_a_link_are_told_whole_and_when_they_are_news() -> None:
     told = Told()
     told.reporter.link("quic", LinkState.UP, path="192.0.2.7:60000")
@@ -110,3 +125,15 @@ def test_only_warnings_are_shown_and_all_is_logged(caplog: pytest.LogCaptureFixt
         ("INFO", "agent"),
         ("INFO", "agent"),
     ]
+
+
+def test_an_outage_says_how_long_nothing_came(monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s = [100.0]
+    monkeypatch.setattr("port_linker.clock.monotonic_s", lambda: now_s[0])
+    told = Told()
+    told.reporter.up(first=True)
+    now_s[0] = 104.0
+    told.reporter.round_trip(0.01)
+    now_s[0] = 110.04
+    told.reporter.outage("no sign of life", 1.0)
+    assert [row.get("silent_s") for row in told.rows() if row.get("state") == "outage"] == [6.0]

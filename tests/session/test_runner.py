@@ -17,6 +17,7 @@ import pytest
 from port_linker import clock
 from port_linker.deploy.connect import open_agent_channel
 from port_linker.errors import PortLinkerError
+from port_linker.session.contact import Contact
 from port_linker.session.events import LogEvent, ServiceEvent, ServiceState, SessionState
 from port_linker.session.runner import SessionRunner
 from port_linker.session.settings import SessionSettings
@@ -49,7 +50,7 @@ class Session:
 
     @property
     def channel(self) -> Any:
-        return self.runner._connector._channel
+        return self.runner._contact._connector._channel
 
     async def up(self) -> None:
         """Wait until the service can be used here."""
@@ -82,19 +83,19 @@ class Sessions:
         self.folder, self.port = folder, port
         self.started: list[Session] = []
         self.agents: set[int] = set()
-        init, opened = SessionRunner.__init__, SessionRunner.on_channel_opened
+        init, opened = SessionRunner.__init__, Contact.on_channel_opened
         sessions = self
 
         def note_runner(runner: SessionRunner, *words: Any) -> None:
             init(runner, *words)
             sessions.started[-1].made.append(runner)
 
-        def note_agent(runner: SessionRunner, channel: Any) -> None:
+        def note_agent(contact: Contact, channel: Any) -> None:
             sessions.agents.add(channel.agent_pid)
-            opened(runner, channel)
+            opened(contact, channel)
 
         monkeypatch.setattr(SessionRunner, "__init__", note_runner)
-        monkeypatch.setattr(SessionRunner, "on_channel_opened", note_agent)
+        monkeypatch.setattr(Contact, "on_channel_opened", note_agent)
 
     def start(self, **changes: Any) -> Session:
         self.started.append(Session(self.folder, self.port, **changes))
@@ -228,7 +229,7 @@ async def test_an_agent_left_in_an_outage_is_taken_over_by_the_next_session(
 async def test_an_agent_that_did_not_hear_the_goodbye_is_not_forgotten(
     sessions: Sessions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("port_linker.session.runner.GOODBYE_S", 0.1)
+    monkeypatch.setattr("port_linker.session.contact.GOODBYE_S", 0.1)
     session = sessions.start()
     await session.up()
     os.kill(session.channel.agent_pid, signal.SIGSTOP)
@@ -301,7 +302,7 @@ async def test_a_state_folder_that_cannot_be_is_one_sentence(sessions: Sessions)
 async def test_a_malformed_message_ends_the_link_and_not_the_session(sessions: Sessions) -> None:
     session = sessions.start()
     await session.up()
-    session.runner.on_control({"t": "facts", "uid": float("inf")})
+    session.runner._contact.on_control({"t": "facts", "uid": float("inf")})
     began = session.front.states().index("up") + 1
     await until(lambda: session.front.states()[began:] == ["outage", "reattached", "up"], START_S)
     await session.up()
@@ -313,17 +314,17 @@ async def test_a_machine_that_slept_looks_at_its_link_at_once(
     session = sessions.start()
     await session.up()
     pings: list[None] = []
-    ping = session.runner._link.ping
+    ping = session.runner._contact.link.ping
 
     def note() -> None:
         pings.append(None)
         ping()
 
-    monkeypatch.setattr(session.runner._link, "ping", note)
+    monkeypatch.setattr(session.runner._contact.link, "ping", note)
     real, ahead = clock.boottime_s, 3600.0
     monkeypatch.setattr(clock, "boottime_s", lambda: real() + ahead)
-    await until(lambda: session.runner._machine._deadline is not None and pings)
-    assert session.runner._machine.is_up
+    await until(lambda: session.runner._contact.machine._deadline is not None and pings)
+    assert session.runner._contact.machine.is_up
 
 
 async def test_a_change_of_the_network_is_told_to_the_machine(
@@ -342,7 +343,7 @@ async def test_a_change_of_the_network_is_told_to_the_machine(
     session = sessions.start()
     await session.up()
     told[0]()
-    assert session.runner._machine.is_up
+    assert session.runner._contact.machine.is_up
     session.front.leave()
     assert await session.end() == 0
     assert told[1:] == ["closed"]

@@ -11,14 +11,13 @@ from port_linker.session.events import (
     HelloEvent,
     LinkEvent,
     LinkState,
-    LogEvent,
     ServiceEvent,
     ServiceState,
     SessionState,
     StateEvent,
 )
 from port_linker.session.questions import SKIP, Question
-from port_linker.session.snapshot import GONE_SHOWN_S, MAX_LOG_LINES, Snapshot
+from port_linker.session.snapshot import GONE_SHOWN_S, Snapshot
 
 KEY = "tcp/127.0.0.1:5432"
 
@@ -148,15 +147,6 @@ def test_a_row_that_did_not_change_stays_the_same_object() -> None:
     picture.fold_traffic({KEY: Traffic(), "tcp/9.9.9.9:1": Traffic(6)}, now_s=2.0)
     assert picture.rows[KEY] is row
     assert list(picture.rows) == [KEY]  # counters alone make no row
-
-
-def test_log_lines_are_bounded_and_counted() -> None:
-    picture = Snapshot("dev1")
-    for number in range(MAX_LOG_LINES + 5):
-        picture.fold(LogEvent(0.0, "dev1", "info", "agent", f"line {number}"))
-    assert len(picture.log) == MAX_LOG_LINES
-    assert picture.log[0].message == "line 5"
-    assert picture.log_count == MAX_LOG_LINES + 5
 
 
 def test_questions_open_and_close() -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
 from port_linker.binding import events as bind_events
 from port_linker.link.choose import Choice
 from port_linker.link.interface import LinkKind
 from port_linker.session import inputs
 from port_linker.session.events import SessionEvent
 from port_linker.session.reporter import Reporter
+from port_linker.session.stale import StaleMarks
 from port_linker.session.standing import Standing
 
 FIRST = inputs.ReportUp(first=True, resumes=False)
@@ -30,7 +33,9 @@ class Scene:
         news: Any = SimpleNamespace(tell_link_up=lambda: self.ups.append(None))
         quic: Any = self.quic
         reporter = Reporter("dev1", self.events.append)
-        self.standing = Standing(reporter, binder, quic, news)
+        self.is_carried = False
+        marks = StaleMarks(self.events.append)
+        self.standing = Standing(reporter, binder, quic, news, marks, lambda: self.is_carried)
 
     def told(self) -> list[tuple[str, str]]:
         rows = [event.to_json() for event in self.events]
@@ -84,3 +89,49 @@ def test_the_last_link_that_goes_begins_an_outage_and_the_first_that_comes_ends_
     scene.standing.take_choice(choice(LinkKind.QUIC, "QUIC answers"))
     assert ("session", "up") in scene.told()
     assert len(scene.ups) == 1
+
+
+def lost_while_quic_carries() -> Scene:
+    scene = Scene()
+    scene.standing.take_up(FIRST)
+    scene.quic.is_carrying = True
+    scene.standing.take_choice(choice(LinkKind.QUIC, "QUIC answered"))
+    scene.told()
+    scene.standing.take_outage(LOST)
+    return scene
+
+
+def links(scene: Scene) -> list[tuple[str, str | None, bool]]:
+    rows = [event.to_json() for event in scene.events]
+    scene.events.clear()
+    return [(row["state"], row["path"], row["needs_you"]) for row in rows if row["event"] == "link"]
+
+
+def test_a_carried_link_is_told_as_what_it_is_and_once() -> None:
+    scene = lost_while_quic_carries()
+    scene.is_carried = True
+    scene.standing.tell_ssh()
+    scene.standing.take_outage(inputs.ReportOutage("the cable", 4.0))  # the next attempt
+    assert links(scene) == [("down", None, False), ("up", "quic", False)]
+    scene.standing.take_outage(inputs.ReportOutage("refused", None))
+    assert links(scene) == [("up", "quic", True)]
+    scene.standing.take_up(AGAIN)
+    assert links(scene) == [("up", None, False)]
+
+
+def test_out_of_sight_is_said_once_unless_the_link_is_carried(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr("port_linker.session.standing.clock.monotonic_s", lambda: now[0])
+    scene = lost_while_quic_carries()
+    for _ in range(4):
+        now[0] += 0.5
+        scene.standing.tick()
+    assert [event.name for event in scene.events].count("log") == 1
+    scene.events.clear()
+    scene.is_carried = True
+    for _ in range(4):
+        now[0] += 0.5
+        scene.standing.tick()
+    assert scene.events == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from port_linker.errors import PortLinkerError
-from port_linker.session.state_file import StateFile
+from port_linker.session.state_file import MAX_CLAIMS, StateFile
 
 
 def open_state(folder: Path) -> StateFile:
@@ -94,3 +95,56 @@ def test_a_claim_that_cannot_be_written_stops_nobody(
 
     monkeypatch.setattr(StateFile, "_write", fail)
     assert state.claim("boot net 0") is None
+
+
+def test_a_target_that_boots_again_and_again_leaves_few_files(tmp_path: Path) -> None:
+    state = open_state(tmp_path)
+    before = len(os.listdir("/proc/self/fd"))
+    for number in range(50):
+        assert state.claim(f"boot-{number} net 0") is None
+    assert len(list(tmp_path.glob("machine-*"))) == MAX_CLAIMS
+    assert len(os.listdir("/proc/self/fd")) == before + MAX_CLAIMS
+    other = StateFile(str(tmp_path), "other", "other")
+    assert other.claim("boot-49 net 0") is not None
+    assert other.claim("boot-0 net 0") is None
+    state.close()
+    other.close()
+    assert list(tmp_path.glob("machine-*")) == []
+
+
+def test_a_full_disk_leaves_no_lock_of_our_own_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = open_state(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pwrite", full_disk)
+        assert state.claim("machine") is None
+    assert state.claim("machine") is None  # it was "another port-linker": ourselves
+    other = StateFile(str(tmp_path), "other", "other")
+    assert other.claim("machine") is not None
+    state.close()
+    assert other.claim("machine") is None
+    other.close()
+
+
+def full_disk(*_: object) -> int:
+    raise OSError(28, "No space left on device")
+
+
+def test_a_file_removed_between_open_and_lock_is_not_a_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or a third one would make the name again, and both would hold it."""
+    path = tmp_path / "dev1-abc.json"
+    flock = fcntl.flock
+
+    def race(descriptor: int, operation: int) -> None:
+        monkeypatch.setattr(fcntl, "flock", flock)
+        path.unlink()  # the last holder's close()
+        flock(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", race)
+    state = open_state(tmp_path)
+    with pytest.raises(PortLinkerError, match="already links"):
+        open_state(tmp_path)
+    state.close()

@@ -6,8 +6,9 @@ import pytest
 
 from port_linker.binding import commands as cmd
 from port_linker.binding.conflict import ALLOW, KILL, REMAP, SKIP
+from port_linker.binding.facts import Holder
 from port_linker.model import Proto, Service, ServiceId
-from port_linker.session.wording import to_question
+from port_linker.session.wording import explain_kill, to_question
 
 SERVICE = Service(ServiceId(Proto.TCP, "127.0.0.1", 80), uid=0)
 
@@ -21,3 +22,11 @@ def test_each_choice_has_a_key_of_its_own_and_skip_is_the_default(words: tuple[s
     for choice in question.choices:
         assert question.word_of(choice.key) == choice.word
     assert question.word_of("") == SKIP
+
+
+def test_what_became_of_a_process_is_one_sentence() -> None:
+    node = Holder(pid=71, command="node app.js")
+    assert explain_kill(node, 80, None) == (
+        "node app.js (pid 71), which held port 80 on this machine, was ended"
+    )
+    assert explain_kill(Holder(pid=7), 80, "it is root's").endswith("was not ended: it is root's")

@@ -36,6 +36,7 @@ def test_ssh_runs_a_shell_and_nothing_of_the_users_forwards() -> None:
     assert options(words) == [
         "ClearAllForwardings=yes",
         "RequestTTY=no",
+        "ControlMaster=no",
         "RemoteCommand=none",
         "ForkAfterAuthentication=no",
         "SessionType=default",
@@ -97,3 +98,10 @@ def test_docker_and_exec_need_no_ssh() -> None:
 )
 def test_who_does_not_ignore_ctrl_c_stands_aside(words: tuple[str, ...], own: bool) -> None:
     assert needs_own_group(words) is own
+
+
+def test_flags_of_ssh_are_handed_over_behind_what_must_hold() -> None:
+    target = parse_target("ssh://me@dev1:22", ("-p2222", "-Jbastion"))
+    words = plan_command(target, (9, 2), ("Ciphers=x",), unattended=True)
+    assert words[-6:] == ("-p2222", "-Jbastion", "--", "ssh://me@dev1:22", "exec", "sh")
+    assert words.index("ClearAllForwardings=yes") < words.index("-p2222")

@@ -45,10 +45,13 @@ async def test_ssh_is_asked_with_the_users_options(ssh: pathlib.Path) -> None:
     found = await find_direct_addresses(parse_target("dev1"), ("Port=2222",))
     assert found == ("127.0.0.1",)
     assert read_words(ssh) == "-G -o Port=2222 -- dev1"
+    await find_direct_addresses(parse_target("dev1", ("-p2222",)), ())
+    assert read_words(ssh) == "-G -p2222 -- dev1"
 
 
 async def test_other_targets_have_no_address(ssh: pathlib.Path) -> None:
     assert await find_direct_addresses(parse_target("docker:web"), ()) == ()
+    assert await find_direct_addresses(parse_target("docker:web"), (), ("::1",)) == ("::1",)
     assert read_words(ssh) is None
 
 

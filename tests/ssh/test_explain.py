@@ -172,6 +172,49 @@ def test_a_missing_program_is_named() -> None:
 def test_silence_has_an_end() -> None:
     assert explain_login_timeout(DEV, 30).code == "PL-SSH-TIMEOUT"
     assert explain_login_timeout(WEB, 30).message == "docker:web gave no shell within 30 s"
+    assert explain_login_timeout(WEB, 30).hint == "see whether docker exec -i NAME sh gives one"
+    assert explain_login_timeout(EXEC, 30).hint == "see whether the command behind exec: gives one"
+
+
+UNKNOWN = "Connection closed by UNKNOWN port 65535"
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (
+            ["ssh: Could not resolve hostname bastion: Name or service not known", UNKNOWN],
+            (
+                "no address was found for a machine on the way to dev1: ssh: Could not resolve"
+                " hostname bastion: Name or service not known"
+            ),
+        ),
+        (
+            ["me@bastion: Permission denied (publickey).", UNKNOWN],
+            (
+                "a machine on the way to dev1 refused the login:"
+                " me@bastion: Permission denied (publickey)."
+            ),
+        ),
+        (
+            [
+                "channel 0: open failed: connect failed: Connection refused",
+                "stdio forwarding failed",
+                UNKNOWN,
+            ],
+            (
+                "dev1 answers, but no ssh server takes the connection: channel 0: open failed:"
+                " connect failed: Connection refused"
+            ),
+        ),
+        (
+            ["kex_exchange_identification: Connection closed by remote host", UNKNOWN],
+            f"dev1 closed the connection before a command could run: {UNKNOWN}",
+        ),
+    ],
+)
+def test_a_jump_host_that_fails_is_told_from_the_target(lines: list[str], message: str) -> None:
+    assert explain_end(DEV, 255, lines).message == message
 
 
 @given(st.integers(-64, 255), st.lists(st.text(max_size=400), max_size=5))
@@ -183,3 +226,24 @@ def test_any_end_gives_one_clean_sentence(status: int, lines: list[str]) -> None
         assert "\x1b" not in error.message
         assert len(error.message) < 400
         assert error.code.startswith("PL-")
+
+
+@pytest.mark.parametrize(
+    ("host", "hint"),
+    [
+        ("tgt:22", "for port 22 write ssh://tgt:22, or -p 22 tgt"),
+        ("ann@tgt:22", "for port 22 write ssh://ann@tgt:22, or -p 22 ann@tgt"),
+        ("tgt", "check the spelling, and that the network or VPN that knows this name is up"),
+        ("fe80::1", "check the spelling, and that the network or VPN that knows this name is up"),
+    ],
+)
+def test_a_port_behind_the_name_is_not_how_ssh_reads_it(host: str, hint: str) -> None:
+    said = f"ssh: Could not resolve hostname {host}: Name or service not known"
+    assert explain_end(parse_target(host), 255, [said]).hint == hint
+
+
+def test_the_command_to_try_carries_the_options_of_ssh() -> None:
+    target = parse_target("dev1", ("-p2222",))
+    error = explain_end(target, 255, ["me@dev1: Permission denied (publickey)."])
+    assert error.hint is not None
+    assert "ssh -p 2222 dev1 lets you in" in error.hint

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from port_linker.ssh import process
+from port_linker.ssh import process, spawn
 from port_linker.ssh.process import ProgramMissingError, read_ssh_version, start_process
 from tests.ssh.terminal import is_alive, run_in_terminal
 
@@ -122,6 +122,19 @@ async def test_a_long_line_of_stderr_is_cut() -> None:
     assert [len(line) for line in lines] == [4096]
 
 
+async def test_a_flood_of_lines_is_thinned_out_and_its_ends_are_kept() -> None:
+    lines: list[str] = []
+    text = "echo first; seq 100000; yes '' | head -c 1000000; echo last"
+    child = start_process(["sh", "-c", f"{{ {text}; }} >&2"], lines.append)
+    assert await child.wait() == 0
+    await child.close()
+    assert lines[0] == "first"
+    assert "last" in lines
+    assert "" not in lines
+    assert any("were left out" in line for line in lines)
+    assert len(lines) < 30_000
+
+
 async def test_a_missing_program_is_told() -> None:
     with pytest.raises(ProgramMissingError, match="no-such-program"):
         start_process(["no-such-program"], ignore)
@@ -144,7 +157,7 @@ def put_ssh(folder: Path, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     script.write_text(f"#!/bin/sh\n{text}\n")
     script.chmod(0o755)
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
-    monkeypatch.setattr(process, "_ssh_versions", {})
+    monkeypatch.setattr(spawn, "_ssh_versions", {})
 
 
 async def test_the_version_is_asked_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -157,7 +170,7 @@ async def test_the_version_is_asked_once(tmp_path: Path, monkeypatch: pytest.Mon
 async def test_an_ssh_that_hangs_or_is_missing_has_no_version(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(process, "VERSION_LIMIT_S", 0.05)
+    monkeypatch.setattr(spawn, "VERSION_LIMIT_S", 0.05)
     put_ssh(tmp_path, "exec sleep 60", monkeypatch)
     assert await read_ssh_version() is None
     monkeypatch.setenv("PATH", str(tmp_path / "nowhere"))

@@ -32,6 +32,17 @@ def test_a_host_is_read_as_meant(text: str, kind: TargetKind, words: tuple[str, 
     assert parse_target(text) == Target(kind, words)
 
 
+def test_flags_of_ssh_name_another_place_but_a_key_does_not() -> None:
+    plain = parse_target("dev1")
+    there = parse_target("dev1", ("-p2222", "-i/my keys/a"))
+    assert there.flags == ("-p2222", "-i/my keys/a")
+    assert there.typed == "-p 2222 -i '/my keys/a' dev1"
+    assert (plain.typed, there.display) == ("dev1", "dev1")
+    assert there.key not in (plain.key, parse_target("dev1", ("-p2223",)).key)
+    assert there.key == parse_target("dev1", ("-p2222",)).key
+    assert parse_target("docker:web", ("-p1",)) == parse_target("docker:web")
+
+
 @pytest.mark.parametrize(
     "text",
     [

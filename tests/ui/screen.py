@@ -11,7 +11,9 @@ from textual.pilot import Pilot
 from port_linker.link.interface import Traffic
 from port_linker.session.events import SessionEvent
 from port_linker.session.snapshot import Snapshot
-from port_linker.ui.app import AppHooks, TableApp
+from port_linker.ui.app import TableApp
+from port_linker.ui.hooks import AppHooks
+from port_linker.ui.journal import Journal
 
 
 @dataclass
@@ -20,6 +22,7 @@ class Stage:
 
     app: TableApp
     picture: Snapshot
+    journal: Journal
     counters: dict[str, Traffic]
     called: list[str]
     pilot: Pilot[None] = field(init=False)
@@ -28,6 +31,7 @@ class Stage:
         """Take events in and draw them."""
         for event in events:
             self.picture.fold(event)
+            self.journal.take(event)
         self.app.draw()
         await self.pilot.pause()
 
@@ -40,10 +44,14 @@ class Stage:
 
 @asynccontextmanager
 async def open_stage(
-    width: int = 80, height: int = 12, ascii_only: bool = False, no_color: bool = False
+    width: int = 80,
+    height: int = 12,
+    ascii_only: bool = False,
+    no_color: bool = False,
+    show_skipped: bool = True,
 ) -> AsyncIterator[Stage]:
     """Run the table headless."""
-    picture = Snapshot("dev1")
+    picture, journal = Snapshot("dev1"), Journal()
     counters: dict[str, Traffic] = {}
     called: list[str] = []
 
@@ -51,11 +59,23 @@ async def open_stage(
         called.append("traffic")
         return counters
 
+    def take_back(key: str) -> bool:
+        called.append(f"take back {key}")
+        return "answered" in called
+
+    async def login() -> None:
+        called.append("login")
+
     hooks = AppHooks(
-        traffic, lambda: called.append("reconnect"), lambda: called.append("interrupt")
+        traffic,
+        lambda: called.append("reconnect"),
+        lambda: called.append("interrupt"),
+        take_back,
+        journal.lines,
+        login,
     )
-    app = TableApp(picture, hooks, ascii_only, no_color)
-    stage = Stage(app, picture, counters, called)
+    app = TableApp(picture, hooks, ascii_only, no_color, show_skipped)
+    stage = Stage(app, picture, journal, counters, called)
     async with app.run_test(size=(width, height)) as pilot:
         stage.pilot = pilot
         await pilot.pause()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 import pytest
 
 from port_linker import clock
 from port_linker.link.interface import Traffic
-from port_linker.session.events import SessionState
+from port_linker.session.events import ServiceState, SessionState
 from tests.ui.samples import AT, EVERY_KIND, HOSTILE, link, log, quic, service, session
 from tests.ui.screen import Stage, open_stage
 
@@ -40,7 +41,7 @@ async def test_a_picture_of_everything_at_80_columns() -> None:
             "● ready    53/udp    dnsmasq                127.0.0.1:53    [::1]:53 (127.0.0.1…",
             "● ready    80/tcp    nginx                  0.0.0.0:80      localhost:8080",
             "● ready    5432/tcp  postgres  2.0 MB     2 127.0.0.1:5432  localhost:5432",
-            "▲ conflict 8080/tcp  (alice)                127.0.0.1:8080  8080 is held here b…",
+            "▲ conflict 8080/tcp  of alice               127.0.0.1:8080  8080 is held here b…",
             "◌ waiting  9000/tcp  web/pos…               127.0.0.1:9000  2,000 services are …",
             *[""] * 5,
             "q quit  r reconnect  / filter  s skipped  Enter detail  l log  ? help  1/6",
@@ -140,10 +141,15 @@ async def test_the_filter_finds_and_is_ended() -> None:
         assert stage.text()[-1].endswith("1/1")
         await stage.pilot.press("enter", "j")  # the keys belong to the table again
         assert "8007/tcp" in stage.text()[2]
-        assert stage.text()[-2].startswith("app7")
+        assert stage.text()[-2] == "/app7"
+        assert stage.text()[-1].startswith("q quit  Esc show all")
         await stage.pilot.press("slash", "q", "q")
-        assert "Nothing contains 'app7qq'. Esc shows all." in stage.text()[1]
+        assert stage.text()[-2] == "/qq"
+        assert stage.text()[-1].startswith("Enter keep  Esc show all")
+        assert "Nothing contains 'qq'. Esc shows all." in stage.text()[1]
         await stage.pilot.press("escape")
+        assert stage.text()[-1].endswith("20")
+        await stage.pilot.press("slash", "x", "backspace", "backspace")
         assert stage.text()[-1].endswith("20")
 
 
@@ -164,14 +170,22 @@ async def test_details_of_nothing_say_so() -> None:
         assert "There is no row to show." in stage.text()[1]
 
 
-async def test_the_log_pane_shows_the_last_lines() -> None:
+async def test_what_happened_is_told_with_its_time_and_can_be_scrolled() -> None:
     async with open_stage(80, 20) as stage:
         await stage.pilot.press("l")
-        assert "The log has no lines yet." in "\n".join(stage.text())
-        await stage.fold(*(log(f"line {n}") for n in range(30)))
-        assert "info agent: line 29" in stage.text()[-2]
+        assert "Nothing has happened yet." in "\n".join(stage.text())
+        await stage.fold(*(log(f"line {n}", "warning") for n in range(30)))
+        await stage.fold(service(), service(state=ServiceState.GONE))
+        await stage.pilot.press("l", "l")
+        shown = "\n".join(stage.text())
+        assert re.search(r"\d\d:30:00 ● 5432/tcp \(postgres\) is ready", shown)
+        assert re.search(r"\d\d:30:00 . 5432/tcp \(postgres\) is gone", shown)
+        assert "line 1 " not in shown
+        assert "↑↓ scroll  q close" in stage.text()[-1]
+        await stage.pilot.press("home")
+        assert "line 1 " in "\n".join(stage.text())
         await stage.pilot.press("l")
-        assert "line 29" not in "\n".join(stage.text())
+        assert "line 1 " not in "\n".join(stage.text())
 
 
 async def test_reconnect_acts_in_an_outage_and_says_why_not_elsewhere() -> None:
@@ -183,6 +197,17 @@ async def test_reconnect_acts_in_an_outage_and_says_why_not_elsewhere() -> None:
         await stage.fold(session(SessionState.OUTAGE))
         await stage.pilot.press("r")
         assert "reconnect" in stage.called
+
+
+async def test_an_answer_is_taken_back_from_its_row() -> None:
+    async with open_stage() as stage:
+        await stage.fold(*UP, service(8080, ServiceState.SKIPPED, reason="skipped by you"))
+        await stage.pilot.press("u")
+        assert "You have answered nothing about this service." in stage.text()[1]
+        stage.called.append("answered")
+        await stage.pilot.press("u")
+        assert "taken back" in stage.text()[1]
+        assert "take back tcp/127.0.0.1:8080" in stage.called
 
 
 @pytest.mark.parametrize("key", ["q", "ctrl+q"])
@@ -204,7 +229,7 @@ async def test_hostile_texts_are_shown_as_text() -> None:
     async with open_stage(100, 20) as stage:
         bad = service(process=HOSTILE, reason=HOSTILE, container="[red]x[/red]")
         await stage.fold(*UP, bad, log(HOSTILE))
-        await stage.pilot.press("l")
+        await stage.pilot.press("l", "l")
         table = "\n".join(stage.text())
         await stage.pilot.press("enter")
         detail = "\n".join(stage.text())
@@ -273,3 +298,12 @@ async def test_a_failure_is_kept_and_prints_nothing(capfd: pytest.CaptureFixture
         await break_it()
     assert isinstance(failures[0], RuntimeError)
     assert capfd.readouterr() == ("", "")
+
+
+async def test_what_only_leaves_out_is_hidden_until_it_is_asked_for() -> None:
+    async with open_stage(show_skipped=False) as stage:
+        await stage.fold(service(22, ServiceState.SKIPPED), service(80))
+        assert stage.app._grid.place[1] == 1
+        assert "1 skipped" in stage.text()[0]
+        await stage.pilot.press("s")
+        assert stage.app._grid.place[1] == 2

@@ -51,6 +51,8 @@ def steady() -> SteadyDriver:
     made = SteadyDriver.__new__(SteadyDriver)
     made._app = PostBox()  # type: ignore[assignment]
     made._writer_thread = None
+    made._debug = False
+    made.exit_event = threading.Event()
     return made
 
 
@@ -115,3 +117,42 @@ async def test_it_is_made_as_textual_makes_its_own(monkeypatch: pytest.MonkeyPat
         made = SteadyDriver(App())
         assert made.can_suspend
     os.close(writer)
+
+
+def test_in_the_background_the_terminal_is_left_alone(
+    steady: SteadyDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader, writer = os.pipe()
+    steady.fileno = reader
+    steady._auto_restart = False  # as while ssh asks for a password
+    steady._sigcont_application()
+    assert not steady._app.posted  # type: ignore[attr-defined]
+    steady._auto_restart = True
+    steady._is_given_back = True  # by Ctrl-Z
+    steady._sigcont_application()
+    steady._sigcont_application()
+    posted = steady._app.posted  # type: ignore[attr-defined]
+    assert [type(message) for message in posted] == [SteadyDriver.WentAway]
+    screen = io.StringIO()
+    thread = start(steady, screen)
+    steady.write("x")
+    steady.disable_input()
+    steady.stop_application_mode()
+    steady.close()
+    thread.join(10)
+    assert screen.getvalue() == ""
+    for number in (reader, writer):
+        os.close(number)
+
+
+def test_whoever_reads_a_terminal_that_is_gone_ends_with_the_table(steady: SteadyDriver) -> None:
+    """A process that nobody saw any more span there, and never ended."""
+    near, far = os.pipe()
+    os.close(far)
+    steady.fileno = near
+    reading = threading.Thread(target=steady._run_input_thread, daemon=True)
+    reading.start()
+    steady.close()
+    reading.join(5)
+    assert not reading.is_alive()
+    os.close(near)

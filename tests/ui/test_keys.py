@@ -25,7 +25,7 @@ def test_the_keys_that_people_learned_stay() -> None:
 
 def test_help_has_a_line_per_key() -> None:
     lines = keys.help_lines()
-    assert "q      end the session (Ctrl-C does so too)" in lines
+    assert "q       end the session (Ctrl-C does so too)" in lines
     assert len(lines) == sum(1 for key in keys.KEYS if key.description)
 
 
@@ -34,6 +34,11 @@ def test_the_foot_fits_and_always_offers_help(width: int) -> None:
     text = keys.footer(width)
     assert "? help" in text
     assert len(text) <= max(width, len("? help"))
+
+
+def test_a_filter_that_was_kept_can_be_ended() -> None:
+    assert keys.footer(80, is_filtered=True).startswith("q quit  Esc show all  r reconnect")
+    assert keys.footer(40, is_filtered=True) == "q quit  Esc show all  ? help"
 
 
 def test_a_key_that_does_nothing_says_why() -> None:

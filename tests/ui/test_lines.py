@@ -23,13 +23,12 @@ def test_golden_lines_of_every_kind() -> None:
         "● 5432/tcp (postgres) is ready at localhost:5432",
         "● 80/tcp (nginx) is ready: remote 80 → localhost:8080",
         "– 22/tcp (sshd) is skipped: ssh itself (--allow 22 lifts it)",  # noqa: RUF001
-        "▲ 8080/tcp (alice) is not linked: 8080 is held here by node (pid 71)",
+        "▲ 8080/tcp of alice is not linked: 8080 is held here by node (pid 71)",
         CONFLICT_HINT.format(port=8080),
         "◌ 9000/tcp (web/postgres) waits: 2,000 services are bound",
         "● 53/udp (dnsmasq) is ready at [::1]:53 (127.0.0.1 is taken)",
         "careful",
         "no contact with dev1: ssh ended; local ports stay, open flows wait; next try now",
-        "○ 5432/tcp (postgres) is down: outage",
         "no contact with dev1; next try in 4 s",
         "dev1 is back after 1:02; open flows go on",
         "dev1 is up",
@@ -53,6 +52,20 @@ def test_a_line_that_says_nothing_new_is_left_out() -> None:
     assert len(show(writer, service(state=ServiceState.DOWN), service())) == 2
     assert len(show(writer, service(state=ServiceState.GONE), service())) == 2
     assert writer._shown.keys() == {service().key}
+
+
+def test_an_outage_is_one_line_however_many_services_there_are() -> None:
+    writer, many = LineWriter(), [service(8000 + n) for n in range(50)]
+    show(writer, session(SessionState.UP), *many)
+    down = [service(8000 + n, ServiceState.DOWN, reason="ssh ended") for n in range(50)]
+    assert len(show(writer, session(SessionState.OUTAGE), *down)) == 1
+    assert len(show(writer, session(SessionState.REATTACHED), *many)) == 1
+    assert len(show(writer, down[0], many[0])) == 2
+
+
+def test_an_answer_is_not_told_twice() -> None:
+    skipped = service(8080, ServiceState.SKIPPED, reason="skipped by you")
+    assert show(LineWriter(), skipped) == ["– 8080/tcp (postgres) is skipped by you"]  # noqa: RUF001
 
 
 def test_a_ready_service_without_a_known_address() -> None:
@@ -115,3 +128,24 @@ def test_flows_that_were_lost_are_not_said_to_go_on() -> None:
 
 def test_an_event_of_a_later_kind_is_passed_over() -> None:
     assert LineWriter().describe(SessionEvent(0.0, "dev1")) == []
+
+
+def test_what_only_leaves_out_is_counted_and_not_listed() -> None:
+    writer = LineWriter()
+    assert writer.count_left_out() == ""
+    for port in (1, 2, 3):
+        reason = "not named in --only 80"
+        assert writer.describe(service(port, ServiceState.SKIPPED, reason=reason)) == []
+    assert writer.count_left_out() == "3 services skipped: not named in --only 80"
+    assert writer.describe(service(2, ServiceState.GONE)) == []
+    assert writer.count_left_out() == "2 services skipped: not named in --only 80"
+    [line] = writer.describe(service(1, ServiceState.SKIPPED, reason="muted"))
+    assert line.text == "1/tcp (postgres) is skipped: muted"
+
+
+def test_an_outage_is_as_long_as_the_silence() -> None:
+    writer = LineWriter()
+    outage = dataclasses.replace(session(SessionState.OUTAGE), silent_s=6.0)
+    writer.describe(outage)
+    [line] = writer.describe(session(SessionState.REATTACHED, AT + 4))
+    assert line.text == "dev1 is back after 10 s; open flows go on"

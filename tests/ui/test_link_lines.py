@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import pytest
 
 from port_linker.link.choose import LinkChooser
-from port_linker.session.events import LinkEvent, LinkState
+from port_linker.session.events import LinkEvent, LinkState, SessionEvent
+from port_linker.session.reporter import Reporter
 from port_linker.ui import words
 from port_linker.ui.link_lines import NO_WHEEL, LinkWriter
 from tests.ui.samples import link, quic
@@ -82,7 +84,7 @@ def test_an_end_says_what_became_of_the_connections() -> None:
         " its connections were reset, new ones go over ssh"
     )
     assert show(LinkWriter(), quic(), died, down("the handshake failed"))[1:] == [told]
-    dark = down("nothing is heard over UDP", "192.0.2.7:60000")
+    dark = down("UDP does not answer", "192.0.2.7:60000")
     assert show(LinkWriter(), quic(), dark, died)[-1] == told
 
 
@@ -90,3 +92,35 @@ def test_new_connections_wait_while_there_is_no_link_at_all() -> None:
     lost = link(state=LinkState.DOWN, rtt_ms=None)
     told = show(LinkWriter(), quic(), lost, down("the QUIC connection broke"))
     assert told[-1].endswith("its connections were reset, new ones wait")
+
+
+def test_figures_of_a_carried_link_say_nothing_and_its_return_is_told() -> None:
+    writer, events = LinkWriter(), list[SessionEvent]()
+    reporter = Reporter("dev1", events.append)
+    reporter.stdio_carried("the cable", needs_you=False)
+    reporter.round_trip(0.0004)
+    reporter.stdio_up()
+    links = [event for event in events if isinstance(event, LinkEvent)]
+    assert show(writer, *links) == [
+        "ssh is gone (the cable); QUIC carries its link, too",
+        "link stdio is up",
+    ]
+
+
+def test_ssh_that_is_gone_is_told_with_what_goes_on_and_whom_it_needs() -> None:
+    def gone(**changes: Any) -> LinkEvent:
+        return dataclasses.replace(link(), reason="the cable", **changes)
+
+    writer = LinkWriter()
+    show(writer, link(), quic())
+    carried = "ssh is gone (the cable); QUIC carries its link, too"
+    needing = "it needs you and is not tried again by itself"
+    assert show(writer, gone(state=LinkState.DOWN)) == ["link stdio is down: the cable"]
+    assert show(writer, gone(path="quic")) == [carried]
+    refused = dataclasses.replace(gone(path="quic"), reason="refused", needs_you=True)
+    assert show(writer, refused, refused) == [
+        f"ssh is gone (refused); QUIC carries its link, too; {needing}"
+    ]
+    dark = gone(state=LinkState.DOWN, needs_you=True)
+    assert show(writer, dark) == [f"ssh is gone (the cable); {needing}"]
+    assert show(writer, link()) == ["link stdio is up, round trip 0.4 ms"]

@@ -15,7 +15,10 @@ from port_linker.ui import live
 from port_linker.ui.app import TableApp
 from port_linker.ui.live import LiveScreen
 from port_linker.ui.plain import PlainConfig
-from tests.ui.samples import log, question, service, session
+from port_linker.ui.words import format_clock
+from tests.ui.samples import AT, log, question, service, session
+
+TIME = format_clock(AT)
 
 
 class FakeControl:
@@ -30,6 +33,13 @@ class FakeControl:
 
     def reconnect_now(self) -> None:
         self.called.append("reconnect")
+
+    def take_back(self, key: str) -> bool:
+        self.called.append(f"take back {key}")
+        return True
+
+    async def login(self) -> None:
+        self.called.append("login")
 
     def traffic(self) -> Mapping[str, Traffic]:
         if self.broken:
@@ -97,7 +107,7 @@ async def test_before_up_the_terminal_belongs_to_ssh(
     front.on_event(session(SessionState.CLOSED))
     front.close()
     assert headless == []
-    assert streams.read() == ("dev1 is closed\n", "the banner of dev1\n")
+    assert streams.read() == (f"{TIME} dev1 is closed\n", f"{TIME} the banner of dev1\n")
 
 
 async def test_leaving_the_table_ends_run_and_the_last_word_comes_after(
@@ -113,7 +123,7 @@ async def test_leaving_the_table_ends_run_and_the_last_word_comes_after(
     await asyncio.wait_for(running, 10)
     assert streams.read() == ("", "")
     front.close()
-    assert streams.read() == ("dev1 is closed\n", "")
+    assert streams.read() == (f"{TIME} dev1 is closed\n", "")
 
 
 async def test_the_session_may_end_first(headless: list[TableApp], streams: Streams) -> None:
@@ -145,7 +155,7 @@ async def test_when_the_table_fails_plain_lines_go_on(
     front.close()
     out, err = streams.read()
     assert err.startswith("the table failed; plain lines go on")
-    assert [line[:10] for line in out.splitlines()] == ["● 5432/tcp", "● 80/tcp ("]
+    assert [line[9:19] for line in out.splitlines()] == ["● 5432/tcp", "● 80/tcp ("]
     assert "the counters broke" in caplog.text
 
 

@@ -9,6 +9,9 @@ import threading
 from pathlib import Path
 from typing import TextIO
 
+import pytest
+
+from port_linker.ui import outlet as outlet_module
 from port_linker.ui.outlet import Outlet, watch_reader
 
 
@@ -64,6 +67,33 @@ def test_a_reader_that_stops_costs_bounded_memory_and_no_final_state() -> None:
         "b49",
         "",
     ]
+
+
+def test_ever_new_keys_and_long_lines_cost_bounded_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outlet_module, "MAX_NEWEST", 3)
+    monkeypatch.setattr(outlet_module, "MAX_WAITING_CHARS", 30)
+    stream = SlowReader()
+    outlet, _ = open_outlet(stream, limit=1)
+    outlet.put("first")
+    assert stream.stuck.wait(10)
+    outlet.put("second")
+    for number in range(1000):
+        outlet.put(f"k{number}", key=f"k{number}")
+    outlet.put("x" * 30, key="k0")  # nothing of the service is better than what is no longer so
+    outlet.put("k0 again", key="k0")
+    assert outlet._waiting_chars == len("second" + "k1" + "k2" + "k0 again")
+    stream.released.set()
+    outlet.close(10)
+    assert stream.getvalue().split("\n") == [
+        "first",
+        "second",
+        "998 lost",
+        "k1",
+        "k2",
+        "k0 again",
+        "",
+    ]
+    assert outlet._waiting_chars == 0
 
 
 def test_close_does_not_wait_for_a_reader_that_stopped() -> None:

@@ -10,8 +10,10 @@ from unittest import mock
 import pytest
 
 from port_linker.session.events import ServiceState, SessionState
+from port_linker.ui import plain
 from port_linker.ui.plain import PlainConfig, PlainLines
-from tests.ui.samples import EVERY_KIND, HOSTILE, log, question, service, session
+from port_linker.ui.words import format_clock
+from tests.ui.samples import AT, EVERY_KIND, HOSTILE, log, question, service, session
 
 
 async def write(config: PlainConfig, *events: object) -> tuple[str, str]:
@@ -25,13 +27,22 @@ async def write(config: PlainConfig, *events: object) -> tuple[str, str]:
 
 async def test_changes_on_stdout_and_logs_on_stderr() -> None:
     out, err = await write(PlainConfig(), session(SessionState.UP), log("careful", "warning"))
-    assert out == "dev1 is up\n"
-    assert err == "careful\n"
+    time = format_clock(AT)
+    assert out == f"{time} dev1 is up\n"
+    assert err == f"{time} careful\n"
+
+
+async def test_what_repeats_is_counted_until_something_else_happens() -> None:
+    same = [log("ssh: refused", "warning")] * 5
+    _, err = await write(PlainConfig(), *same, session(SessionState.UP), same[0])
+    since = f"since {format_clock(AT)})"
+    told = ["ssh: refused", f"ssh: refused (2 times {since}", f"ssh: refused (4 times {since}"]
+    assert [line[9:] for line in err.splitlines()] == [*told, "ssh: refused"]
 
 
 async def test_colour_only_where_it_is_allowed() -> None:
     coloured, _ = await write(PlainConfig(coloured=True), service())
-    assert coloured.startswith("\x1b[32m●\x1b[0m 5432/tcp")
+    assert coloured.startswith(f"{format_clock(AT)} \x1b[32m●\x1b[0m 5432/tcp")
     out, err = await write(PlainConfig(), *EVERY_KIND)
     assert "\x1b" not in out + err
 
@@ -70,7 +81,7 @@ async def test_a_person_is_asked_on_stderr(monkeypatch: pytest.MonkeyPatch) -> N
     front.close()
     assert out.getvalue() == ""
     assert err.getvalue() == (
-        "8080 is held here by node (pid 71). (k kill, r remap, s skip; Enter: skip)\n"
+        "8080 is held here by node (pid 71). (x kill, r remap, s skip; Enter: skip)\n"
     )
     os.close(reader)
     os.close(writer)
@@ -93,3 +104,17 @@ def test_after_the_loop_ended_a_lost_reader_is_no_error() -> None:
     front = asyncio.run(make())
     front._report_left()
     front.close()
+
+
+async def test_only_is_told_as_one_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    out = io.StringIO()
+    front = PlainLines(out, io.StringIO(), PlainConfig())
+    monkeypatch.setattr(plain, "COUNT_AFTER_S", 0.0)
+    for port in (1, 2):
+        front.on_event(service(port, ServiceState.SKIPPED, reason="not named in --only 80"))
+    front.on_event(service(80))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    front.close()
+    assert out.getvalue().splitlines()[-1][9:] == "2 services skipped: not named in --only 80"
+    assert len(out.getvalue().splitlines()) == 2

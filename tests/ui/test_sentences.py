@@ -8,7 +8,7 @@ import pytest
 
 from port_linker.link.interface import Traffic
 from port_linker.session.events import LinkState, ServiceState, SessionEvent, SessionState
-from port_linker.session.snapshot import LogLine, Row, Snapshot
+from port_linker.session.snapshot import Row, Snapshot
 from port_linker.ui import sentences, words
 from tests.ui.samples import AT, HOSTILE, link, quic, service, session
 
@@ -136,6 +136,16 @@ def test_a_process_without_a_name_has_its_number() -> None:
     assert "process    pid 812" in sentences.detail_lines(Row(service(process=None), AT), AT)
 
 
-def test_log_lines_are_clean() -> None:
-    assert sentences.log_line(LogLine(AT, "info", "agent", "hello")) == "info agent: hello"
-    assert "\x1b" not in sentences.log_line(LogLine(AT, "info", "agent", HOSTILE))
+def test_the_header_of_an_outage_counts_from_the_last_contact() -> None:
+    picture = Snapshot("dev1")
+    picture.fold(session(SessionState.UP, AT))
+    picture.fold(
+        dataclasses.replace(session(SessionState.OUTAGE, AT + 100, "ssh ended"), silent_s=6.0)
+    )
+    header = "  ".join(c.text for c in sentences.build_header(picture, AT + 104, 80, False))
+    assert header == "dev1  ○ outage  no contact for 10 s"
+    assert "for 10 s (ssh ended)" in sentences.build_notice(picture, AT + 104)
+    picture.fold(session(SessionState.REATTACHED, AT + 110))
+    picture.fold(session(SessionState.UP, AT + 110))
+    header = "  ".join(c.text for c in sentences.build_header(picture, AT + 120, 80, False))
+    assert header == "dev1  ● up  for 2:00"

@@ -91,10 +91,31 @@ def test_hostile_names_do_not_reach_the_terminal_raw(terminal: Terminal) -> None
 def test_a_question_is_asked_inside_and_answered(terminal: Terminal) -> None:
     open_table(terminal)
     terminal.tell("ask")
-    terminal.wait_for(r"8080 is held here by node \(pid 71\)")
+    terminal.wait_for(r"8080 is held here by node \(pid 71\)[^$]*keys count after a second")
+    terminal.wait_for(r"^x kill  r remap  s skip  Enter skip  Ctrl-C quit$")
     terminal.press("r")
     text = terminal.wait_for(r"localhost:8080 \(rem")
     assert "held here" not in text
+
+
+def test_a_key_that_is_held_or_a_filter_being_typed_answers_no_question(
+    terminal: Terminal,
+) -> None:
+    open_table(terminal)
+    terminal.press("/", "s", "q", "/", "k")  # as fast as it can be typed
+    terminal.wait_for(r"^/sq/k$")
+    terminal.tell("ask")
+    terminal.wait_for(r"1 question waits: Enter or Esc ends the filter first")
+    terminal.press("f", "k", "a", "Enter")
+    terminal.press(*["Enter", "k", "x", "y"] * 5)
+    text = terminal.wait_for(r"keys count after a second without one")
+    assert "held here" in text
+    terminal.wait_for(r"^x kill  r remap")
+    terminal.press("x")
+    terminal.wait_for(r"kill: what that process has not saved is lost[^$]*^y kill  Esc back$")
+    terminal.press("y")
+    terminal.press("Escape")
+    terminal.wait_for(r"localhost:8080 \(kil")
 
 
 def test_a_question_that_settled_itself_goes(terminal: Terminal) -> None:
@@ -118,7 +139,7 @@ def test_an_outage_in_words_down_to_40_by_10(terminal: Terminal) -> None:
     terminal.wait_for(r"Trying now")
     terminal.tell("back")
     terminal.resize(100, 20)
-    text = terminal.wait_for(r"DOWN")
+    text = terminal.wait_for(r"TOTAL")
     assert "No contact" not in terminal.wait_for(r"^dev1  ● up")
 
 
@@ -156,7 +177,7 @@ def test_a_terminal_that_is_closed_ends_the_session(
 def test_after_an_exception_lines_go_on_and_the_terminal_is_whole(terminal: Terminal) -> None:
     before = open_table(terminal)
     terminal.tell("crash")
-    text = terminal.wait_for(r"^● 8002/tcp \(app8002\) is ready at localhost:8002$")
+    text = terminal.wait_for(r"^\d\d:\d\d:\d\d ● 8002/tcp \(app8002\) is ready at localhost:8002$")
     assert "the table failed; plain lines go on" in text
     assert "Traceback" not in text
     after = terminal.settings()
@@ -181,6 +202,81 @@ def test_suspend_and_resume(terminal: Terminal) -> None:
     assert terminal.settings() == before
 
 
+def test_in_the_background_after_a_stop_there_are_lines_and_fg_brings_the_table(
+    terminal: Terminal,
+) -> None:
+    before = open_table(terminal)
+    terminal.tell("ask")
+    terminal.wait_for(r"held here")
+    terminal.press("C-z")
+    terminal.wait_for(r"Stopped[^$]*^ready>$")
+    terminal.type_line("bg")
+    terminal.wait_for(r"in the background: plain lines go on")
+    terminal.tell("service 99 ready")
+    terminal.wait_for(r"99/tcp \(postgres\) is ready")
+    terminal.type_line("clear; jobs")
+    terminal.wait_for(r"^\[1\]\+  Running")
+    assert settings_at_prompt(terminal) == before
+    terminal.type_line("fg")
+    text = terminal.wait_for(r"held here[^$]*^x kill  r remap")
+    assert "99/tcp" in text
+    terminal.press("s")
+    terminal.wait_for(r"localhost:8080 \(ski")
+    terminal.press("q")
+    check_whole(terminal, before)
+
+
+def test_after_a_stop_that_nobody_announced_the_screen_is_whole(terminal: Terminal) -> None:
+    before = open_table(terminal)
+    child = terminal.child()
+    os.kill(child, signal.SIGSTOP)
+    terminal.wait_for(r"Stopped[^$]*^ready>")
+    terminal.type_line("clear; echo over the table")
+    terminal.wait_for(r"\Aover the table$")
+    terminal.type_line("fg")
+    text = terminal.wait_for(r"\Adev1  ● up(?![^$]*over the table)[^$]*\? help  1/3$")
+    assert text.split("\n")[1].split()[:2] == ["STATE", "SERVICE"]
+    os.kill(child, signal.SIGSTOP)
+    terminal.wait_for(r"Stopped[^$]*ready>")
+    terminal.type_line("clear; bg")
+    terminal.wait_for(r"in the background: plain lines go on")
+    terminal.tell("service 99 ready")
+    terminal.wait_for(r"99/tcp \(postgres\) is ready")
+    terminal.type_line("fg")
+    terminal.wait_for(r"^dev1  ● up[^$]*\? help  1/4$")
+    terminal.press("q")
+    check_whole(terminal, before)
+
+
+def test_ctrl_l_takes_away_what_others_wrote_over_the_table(terminal: Terminal) -> None:
+    open_table(terminal)
+    with open(terminal.tty, "w") as screen:
+        screen.write("\x1b[3;1Hwritten by somebody else\x1b[12;5Hand here too")
+    terminal.wait_for(r"written by somebody else[^$]*and here too")
+    terminal.press("C-l")
+    text = terminal.wait_for(r"\A(?![^$]*written by)[^$]*\? help  1/3$")
+    assert "here too" not in text
+
+
+def test_the_log_tells_what_came_and_went_and_scrolls_at_40_by_10(terminal: Terminal) -> None:
+    open_table(terminal)
+    for state in ("ready", "gone", "ready", "gone"):
+        terminal.tell(f"service 99 {state}")
+    terminal.resize(40, 10)
+    terminal.wait_for(r"\? help  1/\d$")
+    terminal.press("l")
+    text = terminal.wait_for(r"is │\n[^$]*says \(2 times │[^$]*^↑↓ scroll  q close$")
+    assert "dev1 is up" not in text
+    terminal.press("Home")
+    terminal.wait_for(r"\d\d:\d\d:\d\d connecting to dev1")
+    terminal.press("q")
+    terminal.wait_for(r"\? help  \d/\d$")
+    terminal.press("?")
+    terminal.wait_for(r"end the session")
+    terminal.press("End")
+    terminal.wait_for(r"last row")
+
+
 def test_a_second_ctrl_c_leaves_at_once_and_whole(terminal: Terminal) -> None:
     before = open_table(terminal)
     terminal.tell("stubborn")
@@ -195,9 +291,9 @@ def test_a_second_ctrl_c_leaves_at_once_and_whole(terminal: Terminal) -> None:
 def test_questions_without_a_table_are_lines(terminal: Terminal) -> None:
     terminal.start("--plain")
     terminal.tell("up 1")
-    terminal.wait_for(r"^● 8000/tcp \(app8000\) is ready at localhost:8000$")
+    terminal.wait_for(r"^\d\d:\d\d:\d\d ● 8000/tcp \(app8000\) is ready at localhost:8000$")
     terminal.tell("ask")
-    terminal.wait_for(r"held here by node \(pid 71\)\. \(k kill, r remap, s skip; Enter: skip\)")
+    terminal.wait_for(r"held here by node \(pid 71\)\. \(x kill, r remap, s skip; Enter: skip\)")
     terminal.type_line("maybe")
     terminal.wait_for(r'"maybe" is not one of the answers')
     terminal.type_line("r")
@@ -207,7 +303,7 @@ def test_questions_without_a_table_are_lines(terminal: Terminal) -> None:
 def test_in_the_background_there_are_lines_and_no_stop(terminal: Terminal) -> None:
     terminal.start("&")
     terminal.tell("up 1")
-    terminal.wait_for(r"^● 8000/tcp \(app8000\) is ready at localhost:8000$")
+    terminal.wait_for(r"^\d\d:\d\d:\d\d ● 8000/tcp \(app8000\) is ready at localhost:8000$")
     terminal.tell("close")
     terminal.wait_for(r"dev1 is closed")
 
@@ -225,3 +321,28 @@ def test_json_goes_to_its_reader_and_ends_with_it(terminal: Terminal) -> None:
     terminal.wait_for(r"^left$")
     with open(f"{terminal.commands}.json", encoding="utf-8") as file:
         assert [json.loads(line)["event"] for line in file] == ["session", "session", "link"]
+
+
+def test_r_gives_the_terminal_to_ssh_and_takes_it_back(terminal: Terminal) -> None:
+    before = open_table(terminal)
+    terminal.tell("needs")
+    terminal.wait_for(r"ssh needs you: press r \(login refused\)")
+    terminal.press("r")
+    terminal.wait_for(r"password:")
+    terminal.type_line("s3cret")
+    shown = terminal.wait_for(r"^dev1  ● up  stdio[^$]*8002/tcp")
+    assert "ssh needs you" not in shown
+    terminal.press("q")
+    check_whole(terminal, before)
+
+
+def test_plain_lines_ask_whether_to_log_in(terminal: Terminal) -> None:
+    terminal.start("--plain")
+    terminal.tell("up 1")
+    terminal.wait_for(r"8000/tcp")
+    terminal.tell("needs")
+    terminal.wait_for(r"ssh needs you: log in to dev1 again\? \(l login, n no; Enter: login\)")
+    terminal.type_line("l")
+    terminal.wait_for(r"password:")
+    terminal.type_line("s3cret")
+    terminal.wait_for(r"got s3cret")

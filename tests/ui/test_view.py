@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -43,7 +45,15 @@ def test_below_the_least_width_nothing_breaks(width: int) -> None:
 def test_columns_by_width() -> None:
     assert names(40) == ["sign", "service", "process", "here"]
     assert names(80) == ["sign", "state", "service", "process", "total", "flows", "remote", "here"]
-    assert set(names(97)) == {column.name for column in view._BY_PRIORITY}
+    assert set(names(107)) == {column.name for column in view._BY_PRIORITY}
+
+
+def test_names_are_readable_before_figures_are_shown() -> None:
+    command = "/usr/bin/python3 -m http.server 8000"
+    row = Row(dataclasses.replace(service(8000, process="python3"), command=command), 0.0)
+    for width in (100, 106, 140, 200):
+        columns = {column.name: column.width for column in view.plan_columns(width)}
+        assert len(texts(row, width)["process"]) <= columns["process"]
 
 
 def test_rows_are_sorted_by_port_then_protocol() -> None:

@@ -103,7 +103,7 @@ def test_plural() -> None:
         ("nginx", None, "root", "80/tcp (nginx)"),
         ("nginx", "web", None, "80/tcp (web/nginx)"),
         (None, "web", None, "80/tcp (web)"),
-        (None, None, "alice", "80/tcp (alice)"),
+        (None, None, "alice", "80/tcp of alice"),
         (None, None, None, "80/tcp"),
     ],
 )

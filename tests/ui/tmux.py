@@ -96,13 +96,18 @@ class Terminal:
     def settings(self) -> str:
         """Return the terminal's mode, the cursor and the screen in use, seen from outside."""
         mode = subprocess.run(
-            ["stty", "-a", "-F", self._tmux("display", "-p", "#{pane_tty}").strip()],
+            ["stty", "-a", "-F", self.tty],
             capture_output=True,
             text=True,
             timeout=30,
         ).stdout
         flags = "#{alternate_on} #{cursor_flag} #{mouse_any_flag} #{bracket_paste_flag}"
         return f"{self._tmux('display', '-p', flags)}{mode}"
+
+    @property
+    def tty(self) -> str:
+        """The terminal's device."""
+        return self._tmux("display", "-p", "#{pane_tty}").strip()
 
     def child(self) -> int:
         """Return the pid of the fake session."""

@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 
 use crate::bindings::Bindings;
 use crate::control::{Command, MAX_DESCRIPTORS, Peer, Report, Start, VERSION};
+use crate::door;
 use crate::error::LinkError;
 use crate::event::EventsTx;
 use crate::fdpass::LineReader;
@@ -96,11 +97,16 @@ impl Session {
                 self.bindings.release(self.host.as_ref(), binding);
                 return Ok(Some(Report::Released { binding }));
             }
-            Command::Services { table } => self.set_services(table)?,
+            Command::Services { table, owners } => self.set_services(table, owners)?,
+            Command::Door { address } => self.set_door(&address)?,
+            Command::Enter { .. } => {
+                door::enter(&Self::connected_host(self.host.as_ref())?.link, descriptor?)?
+            }
             Command::ResetFlows { service } => self.reset_flows(service.as_deref()),
             Command::Rebind => self.started()?.rebind()?,
             Command::Path { fds: 0 } => self.started()?.set_relay(None)?,
             Command::Path { .. } => self.started()?.set_relay(Some(descriptor?))?,
+            Command::PeerQuiet { is_quiet } => self.started()?.set_peer_quiet(is_quiet),
             Command::Stats => return Ok(Some(self.read_stats())),
             Command::Shutdown => {} // ended the loop before
         }
@@ -146,6 +152,10 @@ impl Session {
         Ok(())
     }
 
+    fn connected_host(host: Option<&HostLink>) -> Result<&HostLink, LinkError> {
+        host.ok_or(LinkError::new("not-connected", "no link yet"))
+    }
+
     fn adopt(
         &mut self,
         binding: u64,
@@ -153,21 +163,28 @@ impl Session {
         own_user: bool,
         descriptor: OwnedFd,
     ) -> Result<Report, LinkError> {
-        let host = self
-            .host
-            .as_ref()
-            .ok_or(LinkError::new("not-connected", "no link yet"))?;
+        let host = Self::connected_host(self.host.as_ref())?;
         let events = self.events.clone();
         self.bindings
             .adopt(host, binding, service, own_user, descriptor, events)?;
         Ok(Report::Adopted { binding })
     }
 
-    fn set_services(&self, table: HashMap<String, Vec<SocketAddr>>) -> Result<(), LinkError> {
+    fn set_services(
+        &self,
+        table: HashMap<String, Vec<SocketAddr>>,
+        owners: HashMap<String, u32>,
+    ) -> Result<(), LinkError> {
         if table.len() > MAX_SERVICES || table.values().any(|list| list.len() > MAX_ADDRESSES) {
             return Err(bad("the table is too large"));
         }
-        self.services.replace(table);
+        self.services.replace(table, owners);
+        Ok(())
+    }
+
+    fn set_door(&self, address: &str) -> Result<(), LinkError> {
+        self.services
+            .set_door(door::parse_address(address).map_err(bad)?);
         Ok(())
     }
 
@@ -190,14 +207,16 @@ impl Session {
                 .map(|target| target.link),
         };
         let refused = started.map_or(0, Started::refused_sends);
-        Report::Stats(Box::new(read_stats(link.as_deref(), &self.stats, refused)))
+        let acked = started.map_or(0, Started::acked_packets);
+        let report = read_stats(link.as_deref(), &self.stats, refused, acked);
+        Report::Stats(Box::new(report))
     }
 }
 
 /// Take what came with a line; what is more than the one that a command can use is closed.
 fn take_descriptor(command: &Command, reader: &mut LineReader) -> Result<OwnedFd, LinkError> {
     let fds = match command {
-        Command::Adopt { fds, .. } | Command::Path { fds } => *fds,
+        Command::Adopt { fds, .. } | Command::Path { fds } | Command::Enter { fds } => *fds,
         _ => 0,
     };
     let taken: Vec<_> = (0..fds.min(MAX_DESCRIPTORS))

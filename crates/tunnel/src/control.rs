@@ -8,12 +8,14 @@ use std::net::{IpAddr, SocketAddr};
 
 use serde::Deserialize;
 
-pub use crate::event_lines::{ConnectionReport, Report, ServiceReport, StatsReport, encode_report};
+pub use crate::event_lines::{
+    ConnectionReport, Report, ServiceReport, StatsReport, encode_reply, encode_report,
+};
 
 /// Version of the vocabulary; the first line each way says it.
-pub const VERSION: u32 = 1;
-/// A line is not longer: 8,192 services of about 100 bytes fit.
-pub const MAX_LINE_BYTES: usize = 1024 * 1024;
+pub const VERSION: u32 = 2;
+/// A line is not longer: 8,192 services of at most 230 bytes fit, which is two IPv6 addresses.
+pub const MAX_LINE_BYTES: usize = 2 * 1024 * 1024;
 /// Descriptors that may be under way; the sender waits for the reply before it sends many more.
 pub const MAX_DESCRIPTORS: usize = 64;
 
@@ -53,7 +55,14 @@ pub enum Command {
     /// Target: what may be dialled, whole.
     Services {
         table: HashMap<String, Vec<SocketAddr>>,
+        /// Whose socket each is; one of another user is not dialled. Without one anybody's is.
+        #[serde(default)]
+        owners: HashMap<String, u32>,
     },
+    /// Target: where the agent itself is entered, a path or "@name".
+    Door { address: String },
+    /// Host: carry a stream to the agent's door. One descriptor.
+    Enter { fds: usize },
     /// Reset the flows of one service, or all.
     ResetFlows {
         #[serde(default)]
@@ -63,6 +72,8 @@ pub enum Command {
     Rebind,
     /// Attach the path of last resort (one descriptor), or take it away (none).
     Path { fds: usize },
+    /// What the peer says over the stdio link: whether its packets lack acknowledgements.
+    PeerQuiet { is_quiet: bool },
     /// Answered by `stats`.
     Stats,
     /// End the connection and the process.
@@ -130,16 +141,19 @@ pub enum LineError {
     Bad(String),
 }
 
-const COMMANDS: [&str; 11] = [
+const COMMANDS: [&str; 14] = [
     "hello",
     "start",
     "peer",
     "adopt",
     "release",
     "services",
+    "door",
+    "enter",
     "reset_flows",
     "rebind",
     "path",
+    "peer_quiet",
     "stats",
     "shutdown",
 ];
@@ -156,6 +170,15 @@ pub fn parse_command(line: &[u8]) -> Result<Command, LineError> {
         return Err(LineError::Unknown(head.cmd.chars().take(64).collect()));
     }
     serde_json::from_slice(line).map_err(bad)
+}
+
+/// Return the number that the answer to a line must carry: of any line that is an object and has one.
+pub fn parse_number(line: &[u8]) -> Option<u64> {
+    #[derive(Deserialize)]
+    struct Head {
+        id: Option<u64>,
+    }
+    serde_json::from_slice::<Head>(line).ok()?.id
 }
 
 /// Return the bytes of a hex text of exactly that many bytes.

@@ -76,6 +76,7 @@ fn reports() -> Vec<Report> {
             services: BTreeMap::from([("tcp/127.0.0.1:5432".to_owned(), service)]),
             connection: Some(connection),
             refused_sends: 0,
+            acked_packets: 60,
         })),
         Report::Log {
             level: "warning",
@@ -89,12 +90,21 @@ fn reports() -> Vec<Report> {
     ]
 }
 
+/// The numbers of the questions that the answers of the sample file carry.
+fn number(report: &Report) -> Option<u64> {
+    match report {
+        Report::Released { .. } => Some(7),
+        Report::Error { .. } => Some(8),
+        _ => None,
+    }
+}
+
 /// The events of the sample file are exactly what we write, key by key and in that order of kinds.
 #[test]
 fn every_event_is_in_the_samples() {
     let written: Vec<serde_json::Value> = reports()
         .iter()
-        .map(|r| serde_json::from_slice(&encode_report(r)).unwrap())
+        .map(|r| serde_json::from_slice(&encode_reply(r, number(r))).unwrap())
         .collect();
     assert_eq!(written, samples("event"));
 }
@@ -103,6 +113,21 @@ fn every_event_is_in_the_samples() {
 fn unknown_keys_are_skipped() {
     let line = br#"{"cmd":"release","binding":3,"later":{"a":[1]}}"#;
     assert_eq!(parse_command(line), Ok(Command::Release { binding: 3 }));
+}
+
+#[test]
+fn a_question_has_a_number_or_none() {
+    assert_eq!(parse_number(br#"{"cmd":"release","id":7}"#), Some(7));
+    assert_eq!(parse_number(br#"{"cmd":7,"id":7}"#), Some(7));
+    for line in [
+        r#"{"cmd":"stats"}"#,
+        r#"{"id":-1}"#,
+        r#"{"id":"7"}"#,
+        "7",
+        "",
+    ] {
+        assert_eq!(parse_number(line.as_bytes()), None, "{line}");
+    }
 }
 
 #[test]
@@ -145,6 +170,6 @@ fn hex_has_its_exact_length() {
 proptest! {
     #[test]
     fn any_line_is_a_command_or_refused(line in proptest::collection::vec(any::<u8>(), 0..200)) {
-        let _ = parse_command(&line);
+        let _ = (parse_command(&line), parse_number(&line));
     }
 }

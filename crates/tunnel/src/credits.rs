@@ -93,6 +93,11 @@ impl RecvCredit {
         self.renew(now, pool)
     }
 
+    /// Bytes read so far.
+    pub fn total(&self) -> u64 {
+        self.read
+    }
+
     /// The sender gave credit back: it stays below `limit`. A limit that is nonsense changes nothing.
     /// Returns the new limit if the sender has used that up by now and waits for more.
     pub fn give_back(&mut self, limit: u64, now: Instant, pool: &mut Pool) -> Option<u64> {
@@ -156,6 +161,11 @@ impl SendCredit {
     /// Bytes that may be sent now.
     pub fn available(&self) -> u64 {
         self.limit - self.sent
+    }
+
+    /// Bytes sent so far.
+    pub fn sent(&self) -> u64 {
+        self.sent
     }
 
     /// Take credit for bytes that will be sent; never more than is available.

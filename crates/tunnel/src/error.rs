@@ -19,10 +19,12 @@ pub enum FlowEnd {
     Limit,
     /// The peer broke the protocol.
     Protocol,
+    /// Another user has the service's port since it was scanned.
+    OtherOwner,
 }
 
 impl FlowEnd {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Reset,
         Self::Refused,
         Self::UnknownService,
@@ -30,6 +32,7 @@ impl FlowEnd {
         Self::Dropped,
         Self::Limit,
         Self::Protocol,
+        Self::OtherOwner,
     ];
 
     /// The number on the wire, from 1.
@@ -42,6 +45,7 @@ impl FlowEnd {
             Self::Dropped => 5,
             Self::Limit => 6,
             Self::Protocol => 7,
+            Self::OtherOwner => 8,
         })
     }
 

@@ -15,9 +15,9 @@ pub enum Event {
         /// Where it came from.
         address: SocketAddr,
     },
-    /// Nothing was heard for 2.5 s.
+    /// What was sent lately was not acknowledged.
     Quiet,
-    /// The peer is heard again.
+    /// The peer acknowledges again.
     Heard,
     /// Packets go another way now.
     PathChanged {

@@ -23,9 +23,9 @@ pub enum Report {
     Adopted { binding: u64 },
     /// No new connection is taken from it any more.
     Released { binding: u64 },
-    /// Nothing was heard for 2.5 s.
+    /// What was sent lately was not acknowledged.
     Quiet,
-    /// The peer is heard again.
+    /// The peer acknowledges again.
     Heard,
     /// `via`: "udp" or "relay".
     PathChanged {
@@ -60,6 +60,8 @@ pub struct StatsReport {
     pub connection: Option<ConnectionReport>,
     /// Sends that the kernel refused: no route, or the socket's address has gone.
     pub refused_sends: u64,
+    /// Packets that the peer has acknowledged: proof that both directions pass.
+    pub acked_packets: u64,
 }
 
 /// One service.
@@ -89,8 +91,20 @@ pub struct ConnectionReport {
 
 /// Return the line of an event, its newline included.
 pub fn encode_report(report: &Report) -> Vec<u8> {
+    encode_reply(report, None)
+}
+
+/// Return the line of an answer, with the number of its question.
+pub fn encode_reply(report: &Report, re: Option<u64>) -> Vec<u8> {
+    #[derive(Serialize)]
+    struct Reply<'a> {
+        #[serde(flatten)]
+        report: &'a Report,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        re: Option<u64>,
+    }
     // Serialising to memory fails only for maps with keys that are no text; ours are.
-    let mut line = serde_json::to_vec(report).unwrap_or_default();
+    let mut line = serde_json::to_vec(&Reply { report, re }).unwrap_or_default();
     line.push(b'\n');
     line
 }

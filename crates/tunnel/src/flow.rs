@@ -3,12 +3,19 @@
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use crate::credits::{Pool, RecvCredit, SendCredit};
 use crate::error::FlowEnd;
 use crate::link::Link;
 use crate::stats::{OpenFlow, ServiceStats};
+
+/// What the peer said about the end of its application, see `Message::Gone`.
+#[derive(Clone, Copy, Debug, Default)]
+struct PeerEnd {
+    is_gone: bool,
+    end: Option<u64>,
+}
 
 /// One TCP flow.
 pub struct Flow {
@@ -24,6 +31,7 @@ pub struct Flow {
     pub granted: Notify,
     /// What the peer may send. Locked after the pool, never before it.
     pub recv: Mutex<RecvCredit>,
+    peer_end: watch::Sender<PeerEnd>,
     dropped: Notify,
     _open: OpenFlow,
 }
@@ -37,10 +45,39 @@ impl Flow {
             send: Mutex::default(),
             granted: Notify::new(),
             recv: Mutex::new(RecvCredit::new(pool, Instant::now())),
+            peer_end: watch::Sender::default(),
             dropped: Notify::new(),
             _open: stats.open_flow(),
             stats,
         }
+    }
+
+    /// The peer's application was reset; its stream ends at `end`, or with a FIN.
+    pub fn note_gone(&self, end: Option<u64>) {
+        self.peer_end.send_modify(|peer| {
+            peer.is_gone = true;
+            peer.end = end.or(peer.end);
+        });
+    }
+
+    /// Whether the peer's application takes no more.
+    pub fn is_peer_gone(&self) -> bool {
+        self.peer_end.borrow().is_gone
+    }
+
+    /// Completes when the peer's application takes no more. Cancel-safe.
+    pub async fn peer_gone(&self) {
+        let _ = self
+            .peer_end
+            .subscribe()
+            .wait_for(|peer| peer.is_gone)
+            .await;
+    }
+
+    /// Completes when nothing comes after this offset but a reset. Cancel-safe.
+    pub async fn peer_ends(&self, offset: u64) {
+        let is_end = |peer: &PeerEnd| peer.end.is_some_and(|end| end <= offset);
+        let _ = self.peer_end.subscribe().wait_for(is_end).await;
     }
 
     /// Let the flow be reset.

@@ -127,7 +127,7 @@ async fn wait_answer(endpoint: &Endpoint, asked: &HashMap<u64, SocketAddr>) -> S
                 return *address;
             }
         }
-        endpoint.path.answered.notified().await;
+        endpoint.path.news.notified().await;
     }
 }
 

@@ -1,9 +1,9 @@
 //! Moves the bytes of port-linker over QUIC. Knows nothing of Python and, but for the border,
 //! nothing of JSON.
 //!
-//! Pure: `batch` `wire` `datagram` `credits` `gate` `probe` `route` `services` `outbox` `udp::table`.
+//! Pure: `batch` `wire` `datagram` `credits` `gate` `probe` `life` `route` `services` `outbox` `udp::table`.
 //! I/O: `socket` (under QUIC) `path` `relay` `endpoint` `tls` `host` `target` `run` `live` `link`
-//! `flow` `tcp` `udp` `peer`. Border: `control` `fdpass` `report` `bindings` `commands` `started` `sidecar`.
+//! `flow` `tcp` `udp` `diag` `owner` `peer` `door`. Border: `control` `fdpass` `report` `bindings` `commands` `started` `sidecar`.
 
 mod batch;
 mod bindings;
@@ -12,6 +12,8 @@ pub mod control;
 pub mod control_stream;
 pub mod credits;
 pub mod datagram;
+mod diag;
+mod door;
 pub mod endpoint;
 pub mod error;
 pub mod event;
@@ -20,10 +22,12 @@ pub mod fdpass;
 pub mod flow;
 pub mod gate;
 pub mod host;
+pub mod life;
 pub mod link;
 mod live;
 mod lock;
 mod outbox;
+mod owner;
 pub mod path;
 mod peer;
 mod pin;

@@ -1,6 +1,6 @@
 //! What both sides share about one connection: flows, credit, counters, the control stream's queue.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -35,6 +35,8 @@ pub struct Link {
     pub large_datagrams: Arc<Semaphore>,
     pool: Mutex<Pool>,
     flows: Mutex<HashMap<u64, Arc<Flow>>>,
+    /// Target: what was said about flows whose stream has not come yet.
+    early_ends: Mutex<BTreeMap<u64, Option<u64>>>,
     held: AtomicU64,
     rtt_us: AtomicU64,
     outbox: Mutex<Outbox>,
@@ -52,6 +54,7 @@ impl Link {
             large_datagrams: Arc::new(Semaphore::new(MAX_LARGE_DATAGRAMS)),
             pool: Mutex::default(),
             flows: Mutex::default(),
+            early_ends: Mutex::default(),
             held: AtomicU64::new(0),
             rtt_us: AtomicU64::new(0),
             outbox: Mutex::default(),
@@ -77,6 +80,9 @@ impl Link {
         let stats = self.stats.service(&service);
         let flow = Arc::new(Flow::new(id, service, stats, &mut lock(&self.pool)));
         lock(&self.flows).insert(id, flow.clone());
+        if let Some(end) = lock(&self.early_ends).remove(&id) {
+            flow.note_gone(end);
+        }
         FlowGuard::new(self.clone(), flow)
     }
 
@@ -141,6 +147,27 @@ impl Link {
         if let Some(flow) = lock(&self.flows).get(&flow) {
             lock(&flow.send).grant(limit);
             flow.granted.notify_one();
+        }
+    }
+
+    /// Tell the peer that the application of a flow was reset, see `Message::Gone`.
+    pub fn say_gone(&self, flow: &Flow, end: Option<u64>) {
+        self.post(|outbox| outbox.gone(flow.id, end));
+    }
+
+    /// The peer's application of a flow was reset. The control stream overtakes a flow's own.
+    pub fn note_gone(&self, id: u64, end: Option<u64>) {
+        if let Some(flow) = lock(&self.flows).get(&id) {
+            return flow.note_gone(end);
+        }
+        if self.is_host {
+            return; // a flow that has ended: its stream was ours
+        }
+        let mut early = lock(&self.early_ends);
+        let known = early.entry(id).or_default();
+        *known = end.or(*known);
+        if early.len() > MAX_FLOWS as usize {
+            early.pop_first(); // the oldest flow has ended
         }
     }
 

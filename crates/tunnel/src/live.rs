@@ -8,6 +8,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use crate::datagram::encode_heartbeat;
 use crate::endpoint::{Endpoint, plain};
 use crate::event::{Event, EventsTx};
+use crate::life::Signs;
 use crate::link::Link;
 use crate::route::{Action, Route, Via};
 
@@ -23,37 +24,73 @@ pub async fn run_live(endpoint: &Endpoint, link: &Link, events: &EventsTx) {
     loop {
         tokio::select! {
             _ = ticks.tick() => {}
-            () = endpoint.path.answered.notified() => {}
+            () = endpoint.path.news.notified() => {}
             () = endpoint.path.rebound.notified() => {
                 drop(endpoint.path.take_answers()); // to the old socket
                 route.rebound(Instant::now().into_std());
             }
         }
+        let now = Instant::now().into_std();
         // The target has no say: it answers to where the host's last packet came from.
         let has_relay = link.is_host && endpoint.path.has_relay();
-        let mut actions: Vec<_> = route.set_relay(has_relay).into_iter().collect();
+        let mut actions: Vec<_> = route.set_relay(has_relay, now).into_iter().collect();
+        if let Some(is_quiet) = endpoint.path.take_peer_word() {
+            route.set_peer_quiet(is_quiet);
+        }
         let peer = link.connection.remote_address();
-        for (_, from) in endpoint.path.take_answers() {
+        for (counter, from) in endpoint.path.take_answers() {
             if plain(from) == plain(peer) {
-                route.answered();
+                route.answered(counter, now);
             }
         }
-        actions.extend(route.tick(endpoint.path.heard_at(), Instant::now().into_std()));
+        actions.extend(route.tick(&read_signs(endpoint, link), now));
         for action in actions {
-            carry_out(action, endpoint, link, events);
+            carry_out(action, &mut route, endpoint, link, events);
         }
         watch.look(endpoint, link, events);
     }
 }
 
-fn carry_out(action: Action, endpoint: &Endpoint, link: &Link, events: &EventsTx) {
+fn read_signs(endpoint: &Endpoint, link: &Link) -> Signs {
+    let stats = link.connection.stats();
+    let sent = stats.frame_tx;
+    // The others, ACK and CONNECTION_CLOSE, are not acknowledged or the last of all.
+    let frames = sent.stream
+        + sent.datagram
+        + sent.ping
+        + sent.reset_stream
+        + sent.stop_sending
+        + sent.max_data
+        + sent.max_stream_data
+        + sent.max_streams_bidi
+        + sent.max_streams_uni
+        + sent.path_challenge
+        + sent.path_response
+        + sent.new_connection_id
+        + sent.retire_connection_id;
+    Signs {
+        frames,
+        acked: endpoint.pulse.newest_acked(),
+        sent_since: endpoint.pulse.sent_since_acked(),
+        rtt: stats.path.rtt,
+    }
+}
+
+fn carry_out(
+    action: Action,
+    route: &mut Route,
+    endpoint: &Endpoint,
+    link: &Link,
+    events: &EventsTx,
+) {
     match action {
         Action::Beat => {
             endpoint.pulse.want();
             let _ = link.connection.send_datagram(encode_heartbeat());
         }
         Action::Probe => {
-            if let Some((packet, _)) = endpoint.path.ask() {
+            if let Some((packet, counter)) = endpoint.path.ask() {
+                route.asked(counter, Instant::now().into_std());
                 endpoint.send_aside(&packet, link.connection.remote_address());
             }
         }

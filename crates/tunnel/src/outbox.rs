@@ -20,6 +20,7 @@ pub struct Outbox {
     queue: VecDeque<Message>,
     grants: BTreeMap<u64, u64>,
     give_backs: BTreeMap<u64, u64>,
+    gone: BTreeMap<u64, Option<u64>>,
 }
 
 impl Outbox {
@@ -45,15 +46,24 @@ impl Outbox {
         self.give_backs.insert(flow, limit);
     }
 
+    /// The application of this flow is gone, see `Message::Gone`. An end that is known stays.
+    pub fn gone(&mut self, flow: u64, end: Option<u64>) {
+        let known = self.gone.entry(flow).or_default();
+        *known = end.or(*known);
+    }
+
     /// The flow has ended: nobody needs to hear of it.
     pub fn forget(&mut self, flow: u64) {
         self.grants.remove(&flow);
         self.give_backs.remove(&flow);
+        self.gone.remove(&flow);
     }
 
     /// Take all that waits, grants last.
     pub fn take(&mut self) -> Vec<Message> {
         let mut messages: Vec<_> = self.queue.drain(..).collect();
+        let gone = std::mem::take(&mut self.gone).into_iter();
+        messages.extend(gone.map(|(flow, end)| Message::Gone { flow, end }));
         let give_backs = std::mem::take(&mut self.give_backs).into_iter();
         messages.extend(give_backs.map(|(flow, limit)| Message::GiveBack { flow, limit }));
         let grants = std::mem::take(&mut self.grants).into_iter();
@@ -82,6 +92,17 @@ mod tests {
             },
         );
         assert_eq!(outbox.take(), [give_back, grant]);
+        assert_eq!(outbox.take(), []);
+    }
+
+    #[test]
+    fn an_end_that_is_known_is_told() {
+        let mut outbox = Outbox::default();
+        outbox.gone(4, None);
+        outbox.gone(4, Some(9));
+        outbox.gone(4, None);
+        let end = Some(9);
+        assert_eq!(outbox.take(), [Message::Gone { flow: 4, end }]);
         assert_eq!(outbox.take(), []);
     }
 

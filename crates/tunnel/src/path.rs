@@ -1,11 +1,10 @@
-//! What the sockets of one endpoint share: who is let in, probes, the relay, when we last heard.
+//! What the sockets of one endpoint share: who is let in, probes, the relay, what the peer says.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::Waker;
-use std::time::Instant;
 
 use tokio::net::UnixDatagram;
 use tokio::sync::Notify;
@@ -23,8 +22,8 @@ pub struct Path {
     pub gate: Gate,
     prober: Mutex<Option<Prober>>,
     answers: Mutex<VecDeque<(u64, SocketAddr)>>,
-    /// Woken when an answer has come.
-    pub answered: Notify,
+    /// Woken when an answer has come, the relay came or went, or the peer said something.
+    pub news: Notify,
     /// Woken when the socket is a new one.
     pub rebound: Notify,
     relay: Mutex<Option<Arc<UnixDatagram>>>,
@@ -32,10 +31,9 @@ pub struct Path {
     /// The host's only peer, as quinn knows it; what comes by relay seems to come from there.
     peer: Mutex<Option<SocketAddr>>,
     sends_by_relay: AtomicBool,
-    heard_ms: AtomicU64,
+    peer_word: Mutex<Option<bool>>,
     refused_sends: AtomicU64,
     last_id: AtomicU64,
-    epoch: tokio::time::Instant,
 }
 
 impl Path {
@@ -45,16 +43,15 @@ impl Path {
             gate,
             prober: Mutex::default(),
             answers: Mutex::default(),
-            answered: Notify::new(),
+            news: Notify::new(),
             rebound: Notify::new(),
             relay: Mutex::default(),
             waker: Mutex::default(),
             peer: Mutex::default(),
             sends_by_relay: AtomicBool::new(false),
-            heard_ms: AtomicU64::new(0),
+            peer_word: Mutex::default(),
             refused_sends: AtomicU64::new(0),
             last_id: AtomicU64::new(0),
-            epoch: tokio::time::Instant::now(),
         })
     }
 
@@ -81,9 +78,21 @@ impl Path {
     /// Attach the relay, or take it away.
     pub fn set_relay(&self, relay: Option<UnixDatagram>) {
         *lock(&self.relay) = relay.map(Arc::new);
+        self.news.notify_one();
         if let Some(waker) = lock(&self.waker).take() {
             waker.wake();
         }
+    }
+
+    /// The peer says, over the stdio link, whether its packets lack acknowledgements.
+    pub fn set_peer_quiet(&self, is_quiet: bool) {
+        *lock(&self.peer_word) = Some(is_quiet);
+        self.news.notify_one();
+    }
+
+    /// Take what the peer said last.
+    pub fn take_peer_word(&self) -> Option<bool> {
+        lock(&self.peer_word).take()
     }
 
     /// Whether there is a relay.
@@ -96,22 +105,9 @@ impl Path {
         self.sends_by_relay.store(by_relay, Ordering::Relaxed);
     }
 
-    /// When a packet that may be the peer's last came in.
-    pub fn heard_at(&self) -> Instant {
-        let heard = std::time::Duration::from_millis(self.heard_ms.load(Ordering::Relaxed));
-        (self.epoch + heard).into_std()
-    }
-
     /// Sends that the kernel refused, since the start: no route, no such address any more.
     pub fn refused_sends(&self) -> u64 {
         self.refused_sends.load(Ordering::Relaxed)
-    }
-
-    /// A packet that may be the peer's came in.
-    pub fn note_heard(&self) {
-        let ms = self.epoch.elapsed().as_millis();
-        self.heard_ms
-            .store(u64::try_from(ms).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
     /// Whether a packet may reach QUIC.
@@ -169,7 +165,7 @@ impl Path {
                 if answers.len() < MAX_ANSWERS {
                     answers.push_back((counter, from));
                 }
-                self.answered.notify_one();
+                self.news.notify_one();
                 None
             }
         }

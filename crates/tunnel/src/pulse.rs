@@ -1,4 +1,5 @@
-//! A congestion controller's wrapper that lets a sign of life pass when the window is full.
+//! A congestion controller's wrapper: lets a heartbeat pass when the window is full, and notes what
+//! was acknowledged.
 //!
 //! In a blackout a bulk flow leaves the window full of packets that nobody will acknowledge, and
 //! quinn's probes back off exponentially: after an hour without a path the next one would come an hour
@@ -6,16 +7,28 @@
 //! round trip of the path's return; this wrapper makes room for it, one packet at a time.
 
 use std::any::Any;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use quinn::congestion::{Controller, ControllerFactory};
 
-/// Asks the controller of a connection to let one packet pass.
+use crate::life::Acked;
+use crate::lock::lock;
+
+/// What the controller of a connection shares with the connection's watch.
 #[derive(Clone, Debug, Default)]
 pub struct Pulse {
     wanted: Arc<AtomicBool>,
+    /// Packets left since the newest acknowledgement.
+    sent_since: Arc<AtomicBool>,
+    answers: Arc<Mutex<Answers>>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Answers {
+    packets: u64,
+    newest: Option<Acked>,
 }
 
 impl Pulse {
@@ -23,9 +36,36 @@ impl Pulse {
     pub fn want(&self) {
         self.wanted.store(true, Ordering::Relaxed);
     }
+
+    /// Packets that the peer has acknowledged.
+    pub fn acked_packets(&self) -> u64 {
+        lock(&self.answers).packets
+    }
+
+    /// The newest packet that the peer has acknowledged.
+    pub fn newest_acked(&self) -> Option<Acked> {
+        lock(&self.answers).newest
+    }
+
+    /// Whether anything was sent since that acknowledgement came.
+    pub fn sent_since_acked(&self) -> bool {
+        self.sent_since.load(Ordering::Relaxed)
+    }
+
+    fn note(&self, packets: u64, acked: Acked) {
+        let mut answers = lock(&self.answers);
+        answers.packets += packets;
+        answers.newest = Some(match answers.newest {
+            Some(old) if old.sent > acked.sent => Acked {
+                sent: old.sent,
+                ..acked
+            },
+            _ => acked,
+        });
+    }
 }
 
-/// Builds controllers that hear the pulse.
+/// Builds controllers that share the pulse.
 pub struct PulseFactory {
     inner: Arc<dyn ControllerFactory + Send + Sync>,
     pulse: Pulse,
@@ -45,6 +85,8 @@ impl ControllerFactory for PulseFactory {
             pulse: self.pulse.clone(),
             in_flight: 0,
             mtu: u64::from(current_mtu),
+            acked: 0,
+            acked_sent: None,
         })
     }
 }
@@ -55,12 +97,16 @@ struct PulseController {
     /// What quinn counts as in flight, or a little more.
     in_flight: u64,
     mtu: u64,
+    /// Of the acknowledgement that is being read: packets, and when the newest of them was sent.
+    acked: u64,
+    acked_sent: Option<Instant>,
 }
 
 impl Controller for PulseController {
     fn on_sent(&mut self, now: Instant, bytes: u64, last_packet_number: u64) {
         self.in_flight += bytes;
         self.pulse.wanted.store(false, Ordering::Relaxed);
+        self.pulse.sent_since.store(true, Ordering::Relaxed);
         self.inner.on_sent(now, bytes, last_packet_number);
     }
 
@@ -72,6 +118,8 @@ impl Controller for PulseController {
         app_limited: bool,
         rtt: &quinn_proto::RttEstimator,
     ) {
+        self.acked += 1;
+        self.acked_sent = self.acked_sent.max(Some(sent));
         self.inner.on_ack(now, sent, bytes, app_limited, rtt);
     }
 
@@ -83,6 +131,16 @@ impl Controller for PulseController {
         largest_packet_num_acked: Option<u64>,
     ) {
         self.in_flight = in_flight;
+        if let Some(sent) = self.acked_sent.take() {
+            self.pulse.sent_since.store(false, Ordering::Relaxed);
+            let more_in_flight = in_flight > 0;
+            let acked = Acked {
+                sent,
+                at: now,
+                more_in_flight,
+            };
+            self.pulse.note(std::mem::take(&mut self.acked), acked);
+        }
         self.inner
             .on_end_acks(now, in_flight, app_limited, largest_packet_num_acked);
     }
@@ -121,6 +179,8 @@ impl Controller for PulseController {
             pulse: self.pulse.clone(),
             in_flight: self.in_flight,
             mtu: self.mtu,
+            acked: self.acked,
+            acked_sent: self.acked_sent,
         })
     }
 

@@ -17,9 +17,12 @@ impl Command {
             Self::Adopt { .. } => "adopt",
             Self::Release { .. } => "release",
             Self::Services { .. } => "services",
+            Self::Door { .. } => "door",
+            Self::Enter { .. } => "enter",
             Self::ResetFlows { .. } => "reset_flows",
             Self::Rebind => "rebind",
             Self::Path { .. } => "path",
+            Self::PeerQuiet { .. } => "peer_quiet",
             Self::Stats => "stats",
             Self::Shutdown => "shutdown",
         }
@@ -63,7 +66,12 @@ pub fn explain(event: Event) -> Report {
 }
 
 /// Read all counters.
-pub fn read_stats(link: Option<&Link>, stats: &Stats, refused_sends: u64) -> StatsReport {
+pub fn read_stats(
+    link: Option<&Link>,
+    stats: &Stats,
+    refused_sends: u64,
+    acked_packets: u64,
+) -> StatsReport {
     let services = stats.read().into_iter().map(|(key, reading)| {
         let report = ServiceReport {
             up_bytes: reading.up,
@@ -78,6 +86,7 @@ pub fn read_stats(link: Option<&Link>, stats: &Stats, refused_sends: u64) -> Sta
         services: services.collect(),
         connection: link.map(read_connection),
         refused_sends,
+        acked_packets,
     }
 }
 

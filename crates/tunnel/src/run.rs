@@ -48,6 +48,7 @@ impl Side {
         match (message, self) {
             (Message::Grant { flow, limit }, _) => link.grant(flow, limit),
             (Message::GiveBack { flow, limit }, _) => link.give_back(flow, limit),
+            (Message::Gone { flow, end }, _) => link.note_gone(flow, end),
             (Message::CloseAssociation { id }, Self::Host(udp)) => udp.close(id),
             (Message::CloseAssociation { id }, Self::Target(udp, _)) => udp.close(id),
             (Message::OpenAssociation { id, service }, Self::Target(udp, _)) => {
@@ -71,7 +72,9 @@ pub async fn run_link(
     let serve = async {
         match &side {
             Side::Host(_) => std::future::pending().await,
-            Side::Target(_, services) => run_serve(link.clone(), services.clone()).await,
+            Side::Target(udp, services) => {
+                run_serve(link.clone(), services.clone(), udp.owners.clone()).await
+            }
         }
     };
     let broken = tokio::select! {

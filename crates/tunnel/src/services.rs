@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::os::unix::net::SocketAddr as UnixAddr;
 use std::sync::Mutex;
 
 use crate::lock::lock;
@@ -11,22 +12,52 @@ pub const MAX_SERVICES: usize = 8192;
 /// Addresses tried for one service; the agent sends one or two.
 pub const MAX_ADDRESSES: usize = 4;
 
-/// Service keys, and where each is dialled, in the order to try.
+/// A service as the agent scanned it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Service {
+    /// Where it is dialled, in the order to try.
+    pub addresses: Vec<SocketAddr>,
+    /// Whose socket it was; None for a service of the agent's own.
+    pub owner: Option<u32>,
+}
+
+/// Service keys, and how each is dialled.
 #[derive(Debug, Default)]
 pub struct Services {
-    table: Mutex<HashMap<String, Vec<SocketAddr>>>,
+    table: Mutex<HashMap<String, Service>>,
+    door: Mutex<Option<UnixAddr>>,
 }
 
 impl Services {
     /// Replace the table. Flows of a service that left it go on: a server that restarts closes its
     /// port before its connections.
-    pub fn replace(&self, table: HashMap<String, Vec<SocketAddr>>) {
-        *lock(&self.table) = table;
+    pub fn replace(
+        &self,
+        table: HashMap<String, Vec<SocketAddr>>,
+        mut owners: HashMap<String, u32>,
+    ) {
+        *lock(&self.table) = table
+            .into_iter()
+            .map(|(key, addresses)| {
+                let owner = owners.remove(&key);
+                (key, Service { addresses, owner })
+            })
+            .collect();
     }
 
-    /// Where to dial a service; None if it is not in the table.
-    pub fn addresses(&self, key: &str) -> Option<Vec<SocketAddr>> {
+    /// How to dial a service; None if it is not in the table.
+    pub fn find(&self, key: &str) -> Option<Service> {
         lock(&self.table).get(key).cloned()
+    }
+
+    /// Name the agent's own door.
+    pub fn set_door(&self, address: UnixAddr) {
+        *lock(&self.door) = Some(address);
+    }
+
+    /// Where the agent is entered; None before it was named.
+    pub fn door(&self) -> Option<UnixAddr> {
+        lock(&self.door).clone()
     }
 }
 
@@ -43,9 +74,11 @@ mod tests {
                 .map(|k| (k.to_string(), vec![address]))
                 .collect()
         };
-        services.replace(table(&["a", "b"]));
-        services.replace(table(&["b", "c"]));
-        assert_eq!(services.addresses("a"), None);
-        assert_eq!(services.addresses("c"), Some(vec![address]));
+        services.replace(table(&["a", "b"]), HashMap::new());
+        services.replace(table(&["b", "c"]), HashMap::from([("c".into(), 1000)]));
+        assert_eq!(services.find("a"), None);
+        assert_eq!(services.find("b").unwrap().owner, None);
+        let c = services.find("c").unwrap();
+        assert_eq!((c.addresses, c.owner), (vec![address], Some(1000)));
     }
 }

@@ -170,10 +170,7 @@ impl AsyncUdpSocket for PathSocket {
                 poll_relay(&self.path, source, cx, bufs, meta)
             }
         };
-        polled.map(|count| {
-            self.path.note_heard();
-            Ok(count)
-        })
+        polled.map(Ok)
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {

@@ -120,6 +120,16 @@ impl Started {
         Ok(())
     }
 
+    /// What the peer says of its own packets.
+    pub fn set_peer_quiet(&self, is_quiet: bool) {
+        self.endpoint.path.set_peer_quiet(is_quiet);
+    }
+
+    /// Packets that the peer has acknowledged, since the start.
+    pub fn acked_packets(&self) -> u64 {
+        self.endpoint.pulse.acked_packets()
+    }
+
     /// Sends that the kernel refused, since the start.
     pub fn refused_sends(&self) -> u64 {
         self.endpoint.path.refused_sends()

@@ -15,6 +15,7 @@ use crate::event::{Event, EventsTx};
 use crate::host::{Introduction, MAX_ADDRESSES};
 use crate::link::Link;
 use crate::lock::lock;
+use crate::owner::OwnerCheck;
 use crate::probe::Prober;
 use crate::run::{Side, run_link};
 use crate::services::Services;
@@ -155,7 +156,8 @@ async fn run_incoming(target: &Arc<Target>, incoming: Incoming) -> Result<(), Li
 fn start(target: &Arc<Target>, connection: quinn::Connection, control: ControlStream) {
     let address = plain(connection.remote_address());
     let link = Link::new(connection, false, target.stats.clone());
-    let udp = TargetUdp::new(link.clone(), target.services.clone());
+    let owners = Arc::new(OwnerCheck::new(target.events.clone()));
+    let udp = TargetUdp::new(link.clone(), target.services.clone(), owners);
     *lock(&target.link) = Some(TargetLink {
         link: link.clone(),
         udp: udp.clone(),

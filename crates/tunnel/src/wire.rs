@@ -30,6 +30,9 @@ pub enum Message {
     OpenAssociation { id: u32, service: String },
     /// Either side: the association has ended.
     CloseAssociation { id: u32 },
+    /// Either side: the application of flow `flow` was reset; it takes no more. What it sent before
+    /// still comes, and then the stream's FIN, or, at the offset `end`, a reset in its place.
+    Gone { flow: u64, end: Option<u64> },
 }
 
 impl std::fmt::Debug for Message {
@@ -42,6 +45,7 @@ impl std::fmt::Debug for Message {
             Self::GiveBack { .. } => "GiveBack",
             Self::OpenAssociation { .. } => "OpenAssociation",
             Self::CloseAssociation { .. } => "CloseAssociation",
+            Self::Gone { .. } => "Gone",
         })
     }
 }
@@ -125,6 +129,10 @@ mod tests {
         round_trip(Message::Grant {
             flow: 4,
             limit: 1 << 40,
+        });
+        round_trip(Message::Gone {
+            flow: 4,
+            end: Some(1 << 40),
         });
         round_trip(Message::OpenAssociation {
             id: 9,

@@ -42,6 +42,7 @@ fn archive() -> impl Strategy<Value = Vec<u8>> {
         any::<(u64, u64)>().prop_map(|(flow, limit)| Message::GiveBack { flow, limit }),
         (any::<u32>(), service).prop_map(|(id, service)| Message::OpenAssociation { id, service }),
         any::<u32>().prop_map(|id| Message::CloseAssociation { id }),
+        any::<(u64, Option<u64>)>().prop_map(|(flow, end)| Message::Gone { flow, end }),
     ];
     let preamble = prop_oneof![
         service.prop_map(|service| Preamble::Flow { service }),

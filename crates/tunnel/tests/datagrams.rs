@@ -25,9 +25,10 @@ async fn serve_echo(pair: &Pair) -> SocketAddr {
         }
     });
     let key = format!("udp/{address}");
-    pair.ends
-        .services
-        .replace(HashMap::from([(key.clone(), vec![address])]));
+    pair.ends.services.replace(
+        HashMap::from([(key.clone(), vec![address])]),
+        HashMap::new(),
+    );
     let socket = Arc::new(UdpSocket::bind("127.0.0.1:0").await.unwrap());
     let local = socket.local_addr().unwrap();
     tokio::spawn(pair.host.udp.clone().run_binding(UdpBinding {
@@ -101,7 +102,7 @@ async fn replies_find_their_client() {
 async fn a_service_that_is_not_in_the_table_gets_nothing() {
     let pair = pair(1, 0.0).await;
     let local = serve_echo(&pair).await;
-    pair.ends.services.replace(HashMap::new());
+    pair.ends.services.replace(HashMap::new(), HashMap::new());
     let client = UdpSocket::bind("127.0.0.1:0").await.unwrap();
     client.send_to(b"x", local).await.unwrap();
     let got = timeout(Duration::from_millis(300), client.recv_from(&mut [0; 8])).await;

@@ -55,7 +55,7 @@ async fn mistakes_are_answered_and_do_not_end_the_sidecar() {
     assert_eq!(control.wait("error").await["code"], "version");
     control.say(&json!({"cmd": "hello", "v": 99}), None);
     assert_eq!(control.wait("error").await["code"], "version");
-    control.say(&json!({"cmd": "hello", "v": 1}), None);
+    control.say(&json!({"cmd": "hello", "v": 2}), None);
     for (command, code) in [
         (json!({"cmd": "fly"}), "unknown-command"),
         (json!({"cmd": "adopt"}), "bad-command"),
@@ -79,6 +79,35 @@ async fn mistakes_are_answered_and_do_not_end_the_sidecar() {
 }
 
 #[tokio::test]
+async fn answers_carry_the_number_of_their_question() {
+    let (mut host, mut target) = connected().await;
+    for (command, event) in [
+        (json!({"cmd": "stats", "id": 7}), "stats"),
+        (json!({"cmd": "release", "binding": 1, "id": 8}), "released"),
+        (json!({"cmd": "fly", "id": 9}), "error"),
+        (json!({"cmd": "adopt", "id": 10}), "error"),
+        (json!({"cmd": "start", "role": "host", "id": 11}), "error"),
+    ] {
+        host.say(&command, None);
+        assert_eq!(host.wait(event).await["re"], command["id"], "{command}");
+    }
+    host.say(&json!({"cmd": "stats"}), None);
+    assert!(host.wait("stats").await.get("re").is_none());
+    target.ask("stats").await;
+}
+
+#[tokio::test]
+async fn the_end_of_an_attempt_carries_the_number_of_its_question() {
+    let mut host = Control::greeted().await;
+    host.say(&json!({"cmd": "start", "role": "host"}), None);
+    host.wait("listening").await;
+    let peer = json!({"cmd": "peer", "fingerprint": "ab".repeat(32), "secret": "0f".repeat(32),
+                      "connection_id": "1e".repeat(16), "addresses": [], "id": 12});
+    host.say(&peer, None);
+    assert_eq!(host.wait("error").await["re"], 12);
+}
+
+#[tokio::test]
 async fn it_ends_when_its_parent_is_gone() {
     Control::greeted().await.leave().await.unwrap();
 }
@@ -88,7 +117,7 @@ async fn a_line_without_end_ends_it_with_an_error() {
     let mut control = Control::greeted().await;
     let mut writer = UnixStream::from_std(control.writer.try_clone().unwrap()).unwrap();
     tokio::spawn(async move {
-        let _ = writer.write_all(&vec![b' '; 2 << 20]).await;
+        let _ = writer.write_all(&vec![b' '; 4 << 20]).await;
     });
     assert_eq!(control.wait("error").await["code"], "bad-line");
     control.served().await.unwrap();

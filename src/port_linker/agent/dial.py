@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ipaddress
-
-from port_linker.model import Service
+from port_linker.model import Service, plain_address
 
 
 def plan_dial(service: Service) -> list[tuple[str, int]]:
@@ -18,5 +16,4 @@ def plan_dial(service: Service) -> list[tuple[str, int]]:
         return [("127.0.0.1", port)]
     if host == "::":
         return [("::1", port)] if service.v6only else [("127.0.0.1", port), ("::1", port)]
-    mapped = getattr(ipaddress.ip_address(host), "ipv4_mapped", None)
-    return [(str(mapped) if mapped is not None else host, port)]
+    return [(str(plain_address(host)), port)]

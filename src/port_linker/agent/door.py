@@ -1,6 +1,7 @@
 """The sockets on which attachers hand over a channel. I/O; runs on Python 3.9.
 
 An attacher is ssh's child on the target: it passes its stdin and stdout (SCM_RIGHTS) and waits.
+While ssh is gone the host may come in through our own sidecar; then that socket is the channel.
 Only the own user and root are let in (SO_PEERCRED), and only with the session's token.
 """
 
@@ -28,7 +29,11 @@ _UCRED = struct.Struct("3i")  # pid, uid, gid
 
 
 class Attachment:
-    """A channel that an attacher handed over: two descriptors and a way to say goodbye."""
+    """A channel that was handed over: two descriptors and a way to say goodbye.
+
+    is_carried: the channel is the control socket itself, a stream inside QUIC. It carries no QUIC
+    in turn, and nothing but the link's bytes follows the answer.
+    """
 
     def __init__(
         self, control: socket.socket, descriptors: tuple[int, int], message: dict[str, Any]
@@ -37,6 +42,7 @@ class Attachment:
         self.descriptors = list(descriptors)
         self.sync = bytes.fromhex(str(message["sync"]))
         self.host = str(message["host"])
+        self.is_carried = message.get("carried") is True
         self.ssh = str(message.get("ssh") or "")  # SSH_CONNECTION of this login
 
     def end(self, reason: Optional[str]) -> None:
@@ -44,11 +50,12 @@ class Attachment:
 
         Without one it sees that the agent ends unexpectedly, and starts another.
         """
-        if reason is not None:
+        if reason is not None and not self.is_carried:
             with contextlib.suppress(OSError):
                 self.control.send(encode_line({"bye": reason}))
         self.control.close()
-        close_all(self.descriptors)
+        if not self.is_carried:
+            close_all(self.descriptors)
         self.descriptors = []
 
 
@@ -108,6 +115,7 @@ class Door:
         self._listener: Optional[socket.socket] = None
         self._accepting: Optional[asyncio.Task[None]] = None
         self._path: Optional[str] = None
+        self.address: Optional[str] = None  # where we listen: a path, or "@name"
 
     def open(self, address: Optional[str]) -> None:
         """Listen: a path (0600), "@name" for an abstract socket, None for no way back in.
@@ -124,7 +132,7 @@ class Door:
             listener.close()
             raise
         listener.setblocking(False)
-        self._listener = listener
+        self._listener, self.address = listener, address
         self._accepting = start_task(self._accept(listener), "door")
 
     def _bind(self, listener: socket.socket, address: str) -> None:
@@ -187,11 +195,14 @@ class Door:
             close_all(descriptors)
             control.close()
             return False
-        self._on_attach(Attachment(control, (descriptors[0], descriptors[1]), attach))
+        channel = (*descriptors, *2 * [control.fileno()])[:2]  # a carried one brings none
+        self._on_attach(Attachment(control, (channel[0], channel[1]), attach))
         return True
 
     def _judge(self, attach: Any, descriptors: list[int]) -> Optional[str]:
-        if not isinstance(attach, dict) or len(descriptors) != 2:
+        if not isinstance(attach, dict):
+            return "form"
+        if len(descriptors) != (0 if attach.get("carried") is True else 2):
             return "form"
         token = str(attach.get("token", "")).encode("utf-8", "replace")
         if not hmac.compare_digest(token, self._token.encode()):

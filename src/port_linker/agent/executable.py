@@ -15,6 +15,7 @@ import subprocess
 import zlib
 from typing import Optional
 
+from port_linker.deploy import cache
 from port_linker.protocol.quic import MAX_EXECUTABLE_BYTES, Executable
 
 TEST_S = 5.0  # for `--version`; it takes milliseconds
@@ -59,8 +60,7 @@ def find_stored(directory: Optional[str], wanted: Executable) -> Optional[Comman
         return None
     if not _runs(Command(path)):
         return _keep_in_memory(data)
-    with contextlib.suppress(OSError):
-        os.utime(path)  # in use: not pruned
+    cache.touch(path)
     return Command(path)
 
 
@@ -69,7 +69,7 @@ def store(directory: Optional[str], wanted: Executable, data: bytes) -> Command:
 
     Raises ExecutableError if nothing here may run it.
     """
-    if directory is not None and _write(stored_path(directory, wanted), data):
+    if directory is not None and cache.write_file(stored_path(directory, wanted), data, 0o700):
         command = Command(stored_path(directory, wanted))
         if _runs(command):
             return command
@@ -132,21 +132,6 @@ def _read(path: str) -> Optional[bytes]:
             return file.read(MAX_EXECUTABLE_BYTES) if is_ours else None
     except OSError:
         return None
-
-
-def _write(path: str, data: bytes) -> bool:
-    """Replace the file in one step; False, with nothing left behind, where that fails."""
-    part = f"{path}.{os.urandom(4).hex()}"
-    try:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        with open(os.open(part, flags, 0o700), "wb") as file:
-            file.write(data)
-        os.replace(part, path)
-    except OSError:
-        with contextlib.suppress(OSError):
-            os.unlink(part)
-        return False
-    return True
 
 
 def _keep_in_memory(data: bytes) -> Optional[Command]:

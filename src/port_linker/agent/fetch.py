@@ -16,6 +16,7 @@ from port_linker.agent.executable import (
     find_stored,
     store,
 )
+from port_linker.deploy import cache
 from port_linker.protocol.quic import Executable, QuicNeed, QuicPart
 
 PIECE_S = 60.0  # without a piece the attempt is given up; the stdio link may be in an outage
@@ -30,12 +31,19 @@ class Fetcher:
         self._directory, self._send_control = directory, send_control
         self._unpacker: Optional[Unpacker] = None
         self._piece = asyncio.Event()
+        self._held: Optional[int] = None  # a descriptor of the stored file, for the next start
 
     async def fetch(self, wanted: Executable) -> Command:
         """Return the command that starts the executable; the host is asked if it is not here.
 
         Raises ExecutableError if it cannot be used here, asyncio.TimeoutError if it does not come.
         """
+        command = await self._find_or_ask(wanted)
+        if self._held is None and not command.descriptors:
+            self._held = cache.hold(command.words[0])
+        return command
+
+    async def _find_or_ask(self, wanted: Executable) -> Command:
         loop = asyncio.get_running_loop()
         check_machine(wanted)
         found = await loop.run_in_executor(None, find_stored, self._directory, wanted)

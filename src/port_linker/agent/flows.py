@@ -10,10 +10,12 @@ from typing import Callable, Optional
 
 from port_linker.agent.dial import plan_dial
 from port_linker.agent.dialer import Dialer, explain_dial, open_socket
+from port_linker.agent.owner import REFUSED, OwnerCheck
 from port_linker.model import Service
+from port_linker.mux.ending import reset_socket
 from port_linker.mux.engine import Engine
 from port_linker.mux.tcp import TcpFlow
-from port_linker.mux.udp import UdpFlow
+from port_linker.mux.udp_target import UdpFlow
 from port_linker.observe.counters import Traffic
 
 logger = logging.getLogger(__name__)
@@ -28,6 +30,7 @@ class FlowOpener:
     def __init__(self, engine: Engine, find: Callable[[str], Optional[Service]]) -> None:
         self._engine = engine
         self._find = find
+        self._owners = OwnerCheck()
         self.traffic = Traffic()
         soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         self._limit = max(1, min(MAX_FLOWS, soft - RESERVED_DESCRIPTORS))
@@ -57,30 +60,48 @@ class FlowOpener:
             if self._engine.flows.get(number) is flow:
                 flow.start(sock)
             else:
-                sock.close()  # the host gave up meanwhile
+                reset_socket(sock)  # the host gave up meanwhile
 
         def on_failed(reason: str) -> None:
             if self._engine.flows.get(number) is flow:
                 self.traffic.refused += 1
                 flow.abort(reason)
 
-        Dialer(plan_dial(service), on_connected, on_failed).start()
+        def explain_refusal(near: tuple[str, int]) -> Optional[str]:
+            return self._owners.explain_refusal(service, near)
+
+        Dialer(plan_dial(service), on_connected, on_failed, explain_refusal).start()
 
     def _open_udp(self, number: int, service: Service) -> None:
-        for host, port in plan_dial(service):
+        reason = REFUSED
+        for near in plan_dial(service):
             try:
-                sock = open_socket(host, socket.SOCK_DGRAM)
+                sock = open_socket(near[0], socket.SOCK_DGRAM)
             except OSError as error:
                 self._refuse(number, explain_dial(error.errno))
                 return
             with contextlib.suppress(OSError):
-                sock.connect((host, port))
-                flow = UdpFlow(self._engine, number, sock, self._on_end)
-                self._engine.add(number, flow)
-                self._count()
-                return
+                sock.connect(near)
+                refusal = self._owners.explain_refusal(service, near, sock.getsockname()[:2])
+                if refusal is None:
+                    self._start_udp(number, service, near, sock)
+                    return
+                reason = refusal if reason == REFUSED else reason
             sock.close()
-        self._refuse(number, "refused")
+        self._refuse(number, reason)
+
+    def _start_udp(
+        self, number: int, service: Service, near: tuple[str, int], sock: socket.socket
+    ) -> None:
+        far = sock.getsockname()[:2]
+
+        def explain_refusal() -> Optional[str]:
+            refusal = self._owners.explain_refusal(service, near, far)
+            return None if refusal == REFUSED else refusal  # it may be back soon
+
+        flow = UdpFlow(self._engine, number, sock, self._on_end, explain_refusal)
+        self._engine.add(number, flow)
+        self._count()
 
     def _count(self) -> None:
         self.traffic.flows_open += 1

@@ -44,7 +44,7 @@ class AgentRunner:
         self._engine = Engine(self)
         self._flows = FlowOpener(self._engine, self._machine.find)
         self._door = Door(str(start["token"]), self._on_attach)
-        self._address: Optional[str] = start.get("socket")
+        self._addresses: list[str] = start.get("sockets", [])
         self._directory: Optional[str] = start.get("dir")
         self._ssh = ""
         self._tunnel: Optional[Tunnel] = None  # until the host wants QUIC
@@ -82,12 +82,11 @@ class AgentRunner:
 
     def _open_door(self) -> None:
         """Listen where the start message says, or else where no file is needed."""
-        abstract = f"@port-linker-{os.geteuid()}-{self._id}"
-        for address in (self._address, abstract):
+        for address in self._addresses:
             try:
                 self._door.open(address)
-            except OSError as error:  # noqa: PERF203 - two turns at most
-                logger.warning("no socket to come back to", extra={"reason": error.strerror})
+            except OSError as error:  # noqa: PERF203 - a few turns at most
+                logger.warning("a socket is not to be had", extra={"reason": error.strerror})
             else:
                 return
 
@@ -96,7 +95,7 @@ class AgentRunner:
     def _on_attach(self, attachment: Attachment) -> None:
         self._leave("moved")
         self._attachment = attachment
-        self._ssh = attachment.ssh
+        self._ssh = attachment.ssh or self._ssh  # a carried link has no login of its own
         if self._tunnel is not None:
             self._tunnel.set_ssh(self._ssh)
         self._machine.lease.renew(clock.boottime_s())
@@ -123,10 +122,12 @@ class AgentRunner:
             self._pump.start()
         self._engine.machine.send_hello(answer.to_json())
         self._engine.attach(hello.received_bytes if resumes else 0)  # else the link is broken
-        logger.info("attached", extra={"resumed": resumes, "host": hello.me})
+        is_carried = self._attachment is not None and self._attachment.is_carried
+        about = {"resumed": resumes, "host": hello.me, "over_quic": is_carried}
+        logger.info("attached", extra=about)
         self._watcher.start()
         if self._tunnel is not None:
-            self._tunnel.set_attached(True)
+            self._tunnel.set_attached(self._has_carrier)
 
     def on_lost(self, reason: str) -> None:
         """The channel ended: flows stay, the lease runs."""
@@ -175,13 +176,20 @@ class AgentRunner:
         if self._tunnel is None:
             from port_linker.agent.tunnel import Tunnel  # late: most of a start would be its
 
-            tunnel = Tunnel(self._directory, self._say, self._engine.send_packet)
+            send_packet = self._engine.send_packet
+            tunnel = Tunnel(self._directory, self._say, send_packet, self._door.address)
             tunnel.set_ssh(self._ssh)
             tunnel.set_services(self._machine.services)
-            tunnel.set_attached(self._engine.is_attached)
+            tunnel.set_attached(self._has_carrier)
             self._engine.on_packet = tunnel.deliver
             self._tunnel = tunnel
         return self._tunnel
+
+    @property
+    def _has_carrier(self) -> bool:
+        """Whether the stdio link can carry QUIC: not one that QUIC carries itself."""
+        is_carried = self._attachment is not None and self._attachment.is_carried
+        return self._engine.is_attached and not is_carried
 
     def _say(self, message: dict[str, Any]) -> None:
         self._engine.machine.send_control(message)

@@ -22,6 +22,7 @@ from port_linker.link.relay import Relay
 from port_linker.link.sidecar import Sidecar
 from port_linker.model import Service, ServiceId, format_endpoint
 from port_linker.protocol import gauge, quic
+from port_linker.protocol.bound import parse_bound
 from port_linker.tasks import start_task
 
 logger = logging.getLogger(__name__)
@@ -35,19 +36,20 @@ class Tunnel:
         directory: Optional[str],
         send_control: Callable[[dict[str, Any]], None],
         send_packet: Callable[[bytes], bool],
+        door: Optional[str] = None,
     ) -> None:
-        self._send_control = send_control
-        self._relay = Relay(send_packet)
+        """door: the agent's own, by which the host may come back through the sidecar."""
+        self._send_control, self._door = send_control, door
+        self._relay, self._fetcher = Relay(send_packet), Fetcher(directory, send_control)
         self._ssh = os.environ.get("SSH_CONNECTION", "")
         self._attempt: Optional[quic.QuicStart] = None
         self._task: Optional[asyncio.Task[Any]] = None
         self._sidecar: Optional[Sidecar] = None
-        self._fetcher = Fetcher(directory, send_control)
         self._table = ServiceTable()
         self._gauges = Gauges(self._table, send_control)
         self._stats: Optional[reports.Stats] = None
-        self._is_attached = False
-        self._heard_bytes = 0
+        # quiet: what is sent is not acknowledged. link: the newest that the host has told of.
+        self._is_attached, self._is_quiet, self._acked_packets, self._link = False, False, 0, 0
 
     def pids(self) -> set[int]:
         """Return the processes of ours whose sockets are not services."""
@@ -73,7 +75,7 @@ class Tunnel:
         """The stdio link came or went, and with it the path of last resort."""
         self._is_attached = is_attached
         if self._sidecar is not None:
-            start_task(self._set_path(self._sidecar), "quic path")
+            start_task(self._relay.lay(self._sidecar, is_attached), "quic path")
 
     def deliver(self, packet: memoryview) -> None:
         """Hand over a packet of the path of last resort."""
@@ -85,6 +87,7 @@ class Tunnel:
         Raises ProtocolError if it is malformed.
         """
         said = quic.parse_from_host(message)
+        self._table.take_bound(parse_bound(message), self._sidecar)
         if isinstance(said, quic.QuicStart):
             self.stop()
             self._attempt = said
@@ -93,6 +96,10 @@ class Tunnel:
             self._fetcher.take(said)
         elif isinstance(said, quic.QuicStop) and self._is_current(said.attempt):
             self.stop()
+        elif isinstance(said, quic.QuicLife) and self._is_current(said.attempt) and self._sidecar:
+            start_task(self._sidecar.send(control.PeerQuiet(said.is_quiet)), "quic life")
+            self._link = said.link
+            self._tell_life()
         asked = gauge.parse_question(message)
         if asked is not None and self._sidecar is not None and self._is_current(asked.attempt):
             start_task(self._gauges.answer(asked, self._sidecar), "quic figures")
@@ -102,7 +109,10 @@ class Tunnel:
         return self._attempt is not None and self._attempt.attempt == attempt
 
     async def poll(self) -> bool:
-        """Read the counters; return whether the host was heard over QUIC since the last call."""
+        """Read the counters; return whether the host acknowledged packets since the last call.
+
+        Bytes that came in prove nothing: anybody may have sent them.
+        """
         sidecar = self._sidecar
         if sidecar is None:
             return False
@@ -110,17 +120,15 @@ class Tunnel:
             self._stats = await sidecar.ask(control.AskStats(), reports.Stats)
         except PortLinkerError:
             return False
-        connection = self._stats.connection
-        received = 0 if connection is None else connection.received_bytes
-        was, self._heard_bytes = self._heard_bytes, received
-        return received > was
+        was, self._acked_packets = self._acked_packets, self._stats.acked_packets
+        return self._acked_packets > was
 
     def stop(self) -> None:
         """End the attempt and the sidecar; its flows are reset."""
         self._attempt = self._stats = None
         self._fetcher.stop()
         self._gauges.close()
-        self._heard_bytes = 0
+        self._is_quiet, self._acked_packets = False, 0
         if self._task is not None:
             self._task.cancel()
             self._task = None
@@ -185,7 +193,9 @@ class Tunnel:
         start = control.Start(control.ROLE_TARGET, server, attempt.first_port, attempt.last_port)
         listening = await sidecar.ask(start, reports.Listening)
         await self._table.begin(sidecar)
-        await self._set_path(sidecar)
+        if self._door is not None:
+            await sidecar.send(control.Door(self._door))
+        await self._relay.lay(sidecar, self._is_attached)
         client_endpoint = [] if "%" in client else [format_endpoint(client, attempt.port)]
         peer = control.Peer(
             fingerprint=attempt.fingerprint,
@@ -202,10 +212,19 @@ class Tunnel:
     def _on_event(self, event: reports.Event) -> None:
         if isinstance(event, reports.Connected):
             logger.info("the host is here over QUIC", extra={"address": event.address})
+        elif isinstance(event, (reports.Quiet, reports.Heard)):
+            self._is_quiet = isinstance(event, reports.Quiet)
+            self._tell_life()
         elif isinstance(event, reports.Failed):
             logger.warning("the sidecar failed", extra={"fault": event.code, "cmd": event.cmd})
         elif isinstance(event, reports.Closed):
             self._report_end(f"the connection ended: {event.reason}")
+
+    def _tell_life(self) -> None:
+        """Tell the host over ssh, while that is up: later it would be old news."""
+        if self._is_attached and self._attempt is not None:
+            life = quic.QuicLife(self._attempt.attempt, self._is_quiet, self._link)
+            self._send_control(life.to_json())
 
     def _on_end(self, reason: str) -> None:
         self._report_end(f"on the target: {reason}")
@@ -215,14 +234,3 @@ class Tunnel:
         self.stop()
         if attempt is not None:
             self._send_control(quic.QuicEnded(attempt.attempt, reason).to_json())
-
-    async def _set_path(self, sidecar: Sidecar) -> None:
-        try:
-            if not self._is_attached:
-                self._relay.close()
-                await sidecar.send(control.Path(False))
-                return
-            with self._relay.open() as theirs:
-                await sidecar.send(control.Path(True), [theirs.fileno()])
-        except PortLinkerError:
-            self._relay.close()  # it has ended; _on_end sees to the rest

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from typing import Callable
 
 from port_linker.model import Service, ServiceId
 from port_linker.scan.containers import open_container_reader
+from port_linker.scan.owners import is_other_person
 from port_linker.scan.rows import ScanUnavailableError
 from port_linker.scan.scanner import Scanner
 from port_linker.tasks import start_task
@@ -31,6 +33,7 @@ class Watcher:
         self._is_asking = False
         self._is_broken = False
         self._told: list[Service] | None = None
+        self._uid = os.getuid()
 
     def start(self) -> None:
         """Scan now, tell everything anew, and go on until `pause`."""
@@ -93,7 +96,9 @@ class Watcher:
         self._is_broken = False
         if services is not self._told:  # the scanner gives the very same list while nothing changes
             self._told = services
-            self._on_services({service.id: service for service in services})
+            # Where there is no room for all, here or on the host, those at the end are left out.
+            ranked = sorted(services, key=lambda service: is_other_person(service, self._uid))
+            self._on_services({service.id: service for service in ranked})
         if not self._is_asking and self._containers.is_due(self._scanner.wants_containers()):
             self._is_asking = True
             start_task(self._ask_containers(), "containers")
@@ -102,8 +107,7 @@ class Watcher:
         """In a thread: an engine that hangs must not stop the flows."""
         try:
             loop = asyncio.get_running_loop()
-            containers = await loop.run_in_executor(None, self._containers.read)
-            if containers is not None:
-                self._scanner.set_containers(containers)
+            # Of an engine that is silent nothing is known, also not what it said before.
+            self._scanner.set_containers(await loop.run_in_executor(None, self._containers.read))
         finally:
             self._is_asking = False

@@ -6,6 +6,7 @@ of their own number come first: a guest that stands on it moves on.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ from port_linker.binding.facts import LOOPBACK, Local, LocalFacts
 from port_linker.binding.remap import MAX_TRIES, remap_candidates
 from port_linker.model import Proto, ServiceId
 
+GUESTS_AT_ONCE = 250
 MAX_REMEMBERED = 4096  # stand-in ports of one target; the oldest are forgotten
 
 Claim = tuple[Proto, int, int]  # protocol, family, port
@@ -70,6 +72,13 @@ class Claims:
         """Whether another port stood in for this service before."""
         return id_.key in self.remembered
 
+    def forget(self, id_: ServiceId) -> bool:
+        """Forget the port that stood in before; return whether there was one."""
+        if self.remembered.pop(id_.key, None) is None:
+            return False
+        self._is_news = True
+        return True
+
     def mark_busy(self, id_: ServiceId, local: Local) -> None:
         """Note that a port is held on this machine, so that a guest looks elsewhere."""
         self._busy.add((id_.proto, local.family, local.port))
@@ -82,10 +91,20 @@ class Claims:
         for guest in self._guests.values():
             guest.refused = 0
 
+    @property
+    def has_homeless(self) -> bool:
+        """Whether a guest has no place yet."""
+        return bool(self._homeless)
+
     def settle_guests(self) -> list[tuple[ServiceId, tuple[Local, ...]]]:
-        """Give every guest without a place one; lower ports first. Empty: there is none."""
-        homeless, self._homeless = sorted(self._homeless), {}
-        return [(id_, self._settle(id_, self._guests[id_])) for id_ in homeless]
+        """Give guests without a place one; lower ports first. Empty: there is none.
+
+        Of very many some at a time: each may have to look at MAX_TRIES ports.
+        """
+        some = list(itertools.islice(self._homeless, GUESTS_AT_ONCE))
+        for id_ in some:
+            del self._homeless[id_]
+        return [(id_, self._settle(id_, self._guests[id_])) for id_ in sorted(some)]
 
     def take_remembered(self) -> dict[str, int] | None:
         """Return the ports of the guests by service key, if that is news."""

@@ -13,18 +13,26 @@ from port_linker.session.events import ServiceState
 
 @dataclass(frozen=True)
 class BindService:
-    """Bind these addresses and hand them to the link; answer each with BindDone or BindFailed."""
+    """Bind these addresses and hand them to the link; answer each with BindDone or BindFailed.
+
+    dials: by local family, which socket of the service is dialled if not the one of its name.
+    """
 
     service: ServiceId
     locals: tuple[Local, ...]
+    dials: tuple[tuple[int, ServiceId], ...] = ()
 
 
 @dataclass(frozen=True)
 class ReleaseService:
-    """Take these addresses from the link and close their sockets. Open flows go on."""
+    """Take these addresses from the link and close their sockets. Open flows go on.
+
+    is_conflict: another program has the port's other family, so that even --hold lets it go.
+    """
 
     service: ServiceId
     locals: tuple[Local, ...]
+    is_conflict: bool = False
 
 
 @dataclass(frozen=True)

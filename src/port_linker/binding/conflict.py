@@ -12,6 +12,7 @@ MAX_COMMAND_SHOWN = 60  # characters; a line of the table has little room
 
 NO_ROOM = frozenset((errnos.EMFILE, errnos.ENFILE, errnos.ENOBUFS, errnos.ENOMEM))
 NO_FAMILY = frozenset((errnos.EADDRNOTAVAIL, errnos.EAFNOSUPPORT))
+HELD_BACK = errnos.ECANCELED  # could be had, but another address of the same service could not
 
 
 def describe_holder(holder: Holder | None) -> str:

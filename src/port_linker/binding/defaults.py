@@ -13,9 +13,8 @@ from dataclasses import dataclass
 from port_linker.binding.facts import BindOptions, LocalFacts, TargetFacts
 from port_linker.binding.rules import find_map, find_rule
 from port_linker.model import Proto, Service
+from port_linker.scan.owners import is_other_person
 
-NOBODY_UID = 65534
-FIRST_PERSON_UID = 1000  # UID_MIN of login.defs on every large distribution
 MUTED_UDP = {
     53: "DNS of the target itself",
     67: "DHCP of the target itself",
@@ -87,7 +86,9 @@ class Defaults:
         return None
 
     def _skip_changed_owner(self, service: Service, owners: Owners) -> str | None:
-        if not owners or service.uid in owners or not self._is_other_person(service):
+        if not owners or service.uid in owners:
+            return None
+        if not is_other_person(service, self.target.login_uid):
             return None
         before = list(owners.values())[-1]
         return f"owner changed from {before} to {owner_name(service)}"
@@ -116,15 +117,9 @@ class Defaults:
         return None
 
     def _skip_other_people(self, service: Service) -> str | None:
-        if self.options.all_users or not self._is_other_person(service):
+        if self.options.all_users or not is_other_person(service, self.target.login_uid):
             return None
         return f"belongs to {owner_name(service)}, who is neither you nor the system"
-
-    def _is_other_person(self, service: Service) -> bool:
-        uid = service.uid
-        if uid == self.target.login_uid or service.container is not None:
-            return False
-        return uid >= FIRST_PERSON_UID and uid != NOBODY_UID
 
     def _skip_ephemeral(self, service: Service, port: int) -> Skip | None:
         low, high = self.local.ephemeral

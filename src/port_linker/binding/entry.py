@@ -5,13 +5,20 @@ from __future__ import annotations
 import errno as errnos
 from dataclasses import dataclass, field
 
-from port_linker.binding.conflict import NO_FAMILY, NO_ROOM, describe_holder, explain_failure
+from port_linker.binding.conflict import (
+    HELD_BACK,
+    NO_FAMILY,
+    NO_ROOM,
+    describe_holder,
+    explain_failure,
+)
 from port_linker.binding.facts import Holder, Local, Outcome, Verdict
+from port_linker.binding.families import choose_socket
 from port_linker.model import Service, ServiceId
 from port_linker.session.events import ServiceState
 
 GRACE_S = 1.0  # a service that restarts is back within this time (design: 1.3 s in all to refusal)
-OUTAGE_HOLD_S = 10.0  # how long a new connection waits for the link
+ASKED_GRACE_S = 10.0  # how long a question waits for its service to come back
 UNPLANNED = Verdict(Outcome.WAITING, reason="not planned yet")
 RESTARTING = "closed on the target; waits a moment for it to come back"
 
@@ -30,6 +37,11 @@ class Failure:
     def is_out_of_room(self) -> bool:
         """Whether the system has no socket left, rather than the port being the trouble."""
         return self.errno in NO_ROOM
+
+    @property
+    def is_lasting(self) -> bool:
+        """Whether the family does not exist here: the other one is enough, trying again is not."""
+        return self.errno in NO_FAMILY
 
     @property
     def identity(self) -> Identity:
@@ -62,12 +74,13 @@ class Entry:
     pending: set[Local] = field(default_factory=set)
     failed: dict[Local, Failure] = field(default_factory=dict)
     retry: set[Local] = field(default_factory=set)
+    dials: tuple[tuple[int, ServiceId], ...] = ()  # as bound, by local family
     gone_at: float | None = None
     hold_s: float | None = None
     reported: tuple[Service, Report] | None = None
     note: str | None = None  # why a kill did not help
-    kills: int = 0
     conflict_with: Identity | None = None  # reported last
+    patience: float | None = None  # until when a port that we ourselves still close is no conflict
 
     @property
     def id(self) -> ServiceId:
@@ -91,9 +104,18 @@ class Entry:
         done = self.bound | self.pending | (self.failed.keys() - self.retry)
         return tuple(local for local in self.verdict.locals if local not in done)
 
+    def plan_dials(self) -> tuple[tuple[int, ServiceId], ...]:
+        """Return which socket each local family dials, where that is not the one of its name."""
+        if not self.service.others:
+            return ()
+        dials = {local.family: choose_socket(self.service, local.family) for local in self.wanted}
+        return tuple((family, id_) for family, id_ in sorted(dials.items()) if id_ != self.id)
+
     def plan_releases(self) -> tuple[Local, ...]:
-        """Return the addresses that are bound and no longer wanted."""
-        return tuple(sorted(self.bound - self.wanted))
+        """Return the addresses that are bound and no longer wanted, or dial what is gone."""
+        gone = {family for family, id_ in self.dials if id_ not in self.service.sockets}
+        stale = {local for local in self.bound if local.family in gone}
+        return tuple(sorted((self.bound - self.wanted) | stale))
 
     def forget_unwanted(self) -> None:
         """Drop what is known of addresses that the plan no longer gives."""
@@ -103,10 +125,13 @@ class Entry:
         for local in self.failed.keys() - wanted:
             del self.failed[local]
 
+    def retryable(self) -> set[Local]:
+        """Return the addresses that may be had another time."""
+        return {local for local, failure in self.failed.items() if not failure.is_lasting}
+
     def blocking_failure(self) -> tuple[Local, Failure] | None:
         """Return the failure that explains a conflict: one with a holder before others."""
-        in_use = ((lo, f) for lo, f in sorted(self.failed.items()) if f.errno == errnos.EADDRINUSE)
-        return next(in_use, None) or next(iter(sorted(self.failed.items())), None)
+        return min(self.failed.items(), key=_blocks_more, default=None)
 
 
 def derive_report(entry: Entry, outage: str | None) -> Report:
@@ -131,28 +156,26 @@ def _report_bound(entry: Entry, outage: str | None) -> Report:
         return Report(ServiceState.DOWN, local, RESTARTING)
     if outage is not None:
         return Report(ServiceState.DOWN, local, outage)
-    return Report(ServiceState.READY, local, _join(entry.verdict.reason, _explain_failures(entry)))
+    return Report(ServiceState.READY, local, entry.verdict.reason)
 
 
 def _explain_conflict(entry: Entry) -> str | None:
-    """One sentence where one holder has all of the port."""
-    failures = set(entry.failed.values())
-    if len(failures) == 1 and len(entry.failed) > 1:
-        (failure,) = failures
+    """One sentence where one holder has all of the port; what was held back explains nothing."""
+    failed = {lo: failure for lo, failure in entry.failed.items() if failure.errno != HELD_BACK}
+    if len(failed) > 1 and len(set(failed.values())) == 1:
+        local, failure = next(iter(failed.items()))
         if failure.errno == errnos.EADDRINUSE:
-            port = next(iter(entry.failed)).port
-            return f"port {port} is held here by {describe_holder(failure.holder)}"
-    return _explain_failures(entry)
+            return f"port {local.port} is held here by {describe_holder(failure.holder)}"
+    return _join(
+        *(explain_failure(lo, one.errno, one.holder) for lo, one in sorted(failed.items()))
+    )
 
 
-def _explain_failures(entry: Entry) -> str | None:
-    """A family that this machine lacks is no news, as long as the other one is bound."""
-    failures = [
-        explain_failure(local, failure.errno, failure.holder)
-        for local, failure in sorted(entry.failed.items())
-        if not (entry.bound and failure.errno in NO_FAMILY)
-    ]
-    return _join(*failures)
+def _blocks_more(item: tuple[Local, Failure]) -> tuple[int, Local]:
+    """Sort what keeps a service out: a holder first, a family that does not exist last."""
+    local, failure = item
+    order = (failure.errno != errnos.EADDRINUSE) + 2 * (failure.errno == HELD_BACK)
+    return order + 4 * failure.is_lasting, local
 
 
 def _join(*parts: str | None) -> str | None:

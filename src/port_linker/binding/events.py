@@ -65,6 +65,20 @@ class Answered:
 
 
 @dataclass(frozen=True)
+class Unanswered:
+    """Nobody is there to answer a question: it counts as one that was not asked."""
+
+    question: str
+
+
+@dataclass(frozen=True)
+class AnswerTakenBack:
+    """A person takes back what he chose for a service; he is asked again where need be."""
+
+    service: ServiceId
+
+
+@dataclass(frozen=True)
 class KillDone:
     """KillHolder was carried out, or refused; detail says why it failed."""
 
@@ -78,22 +92,7 @@ class Ticked:
     """The time asked for with WakeAt has come; too early does no harm."""
 
 
-@dataclass(frozen=True)
-class LimitsChanged:
-    """The limits are others now (see LocalFacts)."""
-
-    max_services: int
-    fd_services: int
-
-
 Event = (
-    LinkUp
-    | LinkDown
-    | ServicesChanged
-    | BindDone
-    | BindFailed
-    | Answered
-    | KillDone
-    | Ticked
-    | LimitsChanged
-)
+    LinkUp | LinkDown | ServicesChanged | BindDone | BindFailed
+    | Answered | Unanswered | AnswerTakenBack | KillDone | Ticked
+)  # fmt: skip

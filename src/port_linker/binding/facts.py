@@ -43,7 +43,7 @@ class Holder:
     uid: owner of the socket, None if unknown. user: its name, if known.
     start_ticks: start of the process in clock ticks since boot; with the pid it names a process.
     is_ours: the user may end it, by uid. is_protected: pid 1 or one of our ancestors.
-    is_port_linker: another port-linker (or this one).
+    is_port_linker: another port-linker (or this one). is_self: this one, or a child of it.
     """
 
     pid: int | None = None
@@ -54,13 +54,15 @@ class Holder:
     is_ours: bool = False
     is_protected: bool = False
     is_port_linker: bool = False
+    is_self: bool = False
 
 
 @dataclass(frozen=True)
 class BindOptions:
     """What the command line says about binding.
 
-    is_interactive: whether a person can be asked.
+    is_interactive: whether a person can be asked. hold: ports stay bound until the session ends.
+    outage_hold_s: how long a new connection waits for the link.
     """
 
     only: tuple[Rule, ...] = ()
@@ -70,6 +72,8 @@ class BindOptions:
     all_users: bool = False
     on_conflict: OnConflict = OnConflict.ASK
     is_interactive: bool = False
+    hold: bool = False
+    outage_hold_s: float = 10.0
 
 
 @dataclass(frozen=True)

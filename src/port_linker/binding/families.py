@@ -8,14 +8,14 @@ first finds the same service as one which tries 127.0.0.1.
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from port_linker.model import ServiceId
+from port_linker.model import Service, ServiceId, plain_address
 
 LOOPBACK, WILDCARD, INTERFACE = range(3)
+Order = tuple[int, bool, int, str]
 
 
 @dataclass(frozen=True)
@@ -23,18 +23,24 @@ class Candidate:
     """A service that wants a local port.
 
     is_mapped: named in --map, which goes before all others. is_present: not in its grace.
+    others: its further sockets.
     """
 
     id: ServiceId
     is_mapped: bool = False
     is_present: bool = True
+    others: tuple[ServiceId, ...] = ()
+
+    @property
+    def sockets(self) -> tuple[ServiceId, ...]:
+        """All its sockets."""
+        return (self.id, *self.others)
 
 
 @lru_cache(maxsize=4096)  # the same few addresses come in every plan; parsing costs 2-4 µs
 def place(host: str) -> tuple[int, int]:
     """Return the family (4 or 6) of an address and its rank (LOOPBACK, WILDCARD, INTERFACE)."""
-    address = ipaddress.ip_address(host)
-    plain = getattr(address, "ipv4_mapped", None) or address
+    plain = plain_address(host)
     if plain.is_loopback:
         return plain.version, LOOPBACK
     return plain.version, WILDCARD if plain.is_unspecified else INTERFACE
@@ -51,19 +57,28 @@ def plan_families(candidates: Sequence[Candidate], families: Iterable[int]) -> d
     return {family: _choose(present, family) for family in families}
 
 
+def choose_socket(service: Service, family: int) -> ServiceId:
+    """Return the socket of a service that a local family reaches: one of its own if there is."""
+    own = [id_ for id_ in service.sockets if place(id_.host)[0] == family]
+    return min(own, key=order_of, default=service.id)
+
+
+def order_of(id_: ServiceId) -> Order:
+    """Sort sockets of one port: loopback before wildcard before interface, usual ones first."""
+    family, rank = place(id_.host)
+    return rank, id_.host not in ("127.0.0.1", "::1"), family, id_.host
+
+
 def _choose(ranked: Sequence[Candidate], family: int) -> ServiceId:
-    own = (candidate.id for candidate in ranked if place(candidate.id.host)[0] == family)
-    return next(own, ranked[0].id)
+    own = [
+        (order_of(id_), candidate.id)
+        for candidate in ranked
+        for id_ in candidate.sockets
+        if place(id_.host)[0] == family
+    ]
+    return min(own)[1] if own else ranked[0].id
 
 
-def _order(candidate: Candidate) -> tuple[bool, bool, int, bool, int, str]:
-    family, rank = place(candidate.id.host)
-    usual = candidate.id.host not in ("127.0.0.1", "::1")
-    return (
-        not candidate.is_mapped,
-        not candidate.is_present,
-        rank,
-        usual,
-        family,
-        candidate.id.host,
-    )
+def _order(candidate: Candidate) -> tuple[bool, bool, Order]:
+    best = min(order_of(id_) for id_ in candidate.sockets)
+    return not candidate.is_mapped, not candidate.is_present, best

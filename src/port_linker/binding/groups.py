@@ -7,13 +7,15 @@ and moves on when the owner of that number comes. So a change costs the size of 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from port_linker.binding.answers import Answers
 from port_linker.binding.claims import Claims
-from port_linker.binding.defaults import Defaults, Skip, owner_name
+from port_linker.binding.conflict import ALLOW, REMAP, SKIP
+from port_linker.binding.defaults import Defaults, Skip
 from port_linker.binding.facts import (
-    LOOPBACK,
     BindOptions,
     Local,
     LocalFacts,
@@ -23,26 +25,16 @@ from port_linker.binding.facts import (
     Verdict,
 )
 from port_linker.binding.families import Candidate, plan_families
-from port_linker.binding.rules import PortMap, find_map
-from port_linker.model import Proto, Service, ServiceId
+from port_linker.binding.member import Group, Member
+from port_linker.binding.merge import MAX_SOCKETS
+from port_linker.binding.owners import PortOwners
+from port_linker.binding.rules import find_map
+from port_linker.binding.shapes import shape_guest, shape_loser, shape_winner
+from port_linker.model import Service, ServiceId
 
-Group = tuple[Proto, int]  # protocol and the local port that is wanted
+SKIPPED_BY_YOU = "skipped by you"
+
 Winners = Mapping[int, ServiceId]  # by local family
-
-
-@dataclass
-class _Member:
-    service: Service
-    port: int  # the local port that it wants
-    map: PortMap | None
-    is_present: bool = True
-    is_allowed: bool = False  # by a person's answer
-    is_moved: bool = False  # to another port, after a conflict
-    shape: Verdict | None = None
-
-    @property
-    def group(self) -> Group:
-        return self.service.id.proto, self.port
 
 
 class Groups:
@@ -55,9 +47,10 @@ class Groups:
         self._options = options
         self._local = local
         self._defaults = Defaults(options, local, TargetFacts())
-        self._members: dict[ServiceId, _Member] = {}
-        self._groups: dict[Group, dict[ServiceId, _Member]] = {}
-        self._owners: dict[Group, dict[int, str]] = {}  # who has had the port: uid -> name
+        self._members: dict[ServiceId, Member] = {}
+        self._groups: dict[Group, dict[ServiceId, Member]] = {}
+        self._answers = Answers()
+        self._owners = PortOwners()
         self._denied: set[Group] = set()
         self._dirty: dict[Group, None] = {}
         self._changed: dict[ServiceId, Verdict] = {}
@@ -75,7 +68,7 @@ class Groups:
         if member is None:
             rule = find_map(self._options.maps, service.id)
             port = service.id.port if rule is None else rule.local
-            member = self._members[service.id] = _Member(service, port, rule)
+            member = self._members[service.id] = Member(service, port, rule)
             self._groups.setdefault(member.group, {})[service.id] = member
         member.service, member.is_present = service, is_present
         self._dirty[member.group] = None
@@ -90,10 +83,28 @@ class Groups:
         self._changed.pop(id_, None)
         self._dirty[member.group] = None
 
-    def allow(self, id_: ServiceId) -> None:
-        """Let a service through the rule of the ephemeral range: a person said so."""
-        self._members[id_].is_allowed = True
-        self._dirty[self._members[id_].group] = None
+    def answer(self, id_: ServiceId, choice: str) -> None:
+        """Note what a person chose for a service: ALLOW, REMAP or SKIP, for the session."""
+        member = self._members[id_]
+        self._answers.put(member.service, choice)
+        self._dirty[member.group] = None
+
+    def has_answer(self, id_: ServiceId) -> bool:
+        """Whether something was chosen for a service, this time or last."""
+        member = self._members[id_]
+        was_asked = self._options.on_conflict is OnConflict.ASK and member.is_moved
+        return was_asked or self._answers.of(member.service) is not None
+
+    def take_back(self, id_: ServiceId) -> bool:
+        """Forget what was chosen for a service; return whether there was something."""
+        if not self.has_answer(id_):
+            return False
+        member = self._members[id_]
+        self._answers.take_back(member.service)
+        self.claims.forget(id_)
+        member.is_moved = False
+        self._dirty[member.group] = None
+        return True
 
     def move(self, id_: ServiceId) -> None:
         """Give a service another port than the one it wants."""
@@ -117,13 +128,21 @@ class Groups:
         rivals = self._groups[member.group].values()
         return any(rival.service.uid != member.service.uid for rival in rivals)
 
-    def reshape(self) -> dict[ServiceId, Verdict]:
-        """Return the shapes that changed since the last call."""
-        dirty, self._dirty = self._dirty, {}
-        for group in dirty:
-            self._plan_group(group)
-        for id_, locals_ in self.claims.settle_guests():
-            self._shape_guest(self._members[id_], locals_)
+    @property
+    def has_rest(self) -> bool:
+        """Whether a group, or a guest, still waits to be planned."""
+        return bool(self._dirty) or self.claims.has_homeless
+
+    def reshape(self, most: int = MAX_SOCKETS) -> dict[ServiceId, Verdict]:
+        """Return the shapes that changed since the last call, after planning about `most`."""
+        for group in list(itertools.islice(self._dirty, most)):
+            if most > 0:
+                most -= len(self._groups[group])
+                del self._dirty[group]
+                self._plan_group(group)
+        for id_, locals_ in self.claims.settle_guests() if not self._dirty else ():
+            member = self._members[id_]
+            self._shape(member, shape_guest(member.port, locals_, self._is_denied(member.group)))
         changed, self._changed = self._changed, {}
         return changed
 
@@ -138,23 +157,34 @@ class Groups:
             if skip is not None:
                 self._shape_skipped(members[id_], skip, winners)
 
-    def _explain_skip(self, member: _Member, knows_owners: bool = True) -> Skip | None:
-        owners = self._owners.get(member.group, {}) if knows_owners else {}
-        return self._defaults.explain_skip(member.service, member.port, owners, member.is_allowed)
+    def _explain_skip(self, member: Member, knows_owners: bool = True) -> Skip | None:
+        owners = self._owners.of(member.group) if knows_owners else {}
+        answer = self._answers.of(member.service)
+        skip = self._defaults.explain_skip(
+            member.service, member.port, owners, allowed=answer == ALLOW
+        )
+        if answer == SKIP and (skip is None or skip.is_askable):
+            return Skip(SKIPPED_BY_YOU)
+        return skip
 
-    def _place(self, group: Group, members: list[_Member]) -> Winners:
+    def _place(self, group: Group, members: list[Member]) -> Winners:
         rivals = [
-            Candidate(member.service.id, member.map is not None, member.is_present)
+            Candidate(
+                member.service.id,
+                member.map is not None,
+                member.is_present,
+                member.service.others,
+            )
             for member in members
-            if not member.is_moved
+            if not self._is_moved(member)
         ]
         winners = plan_families(rivals, self._local.families)
         for member in members:
             self.claims.release(member.service.id, keep_guest=True)
         for member in members:
             won = tuple(family for family, id_ in winners.items() if id_ == member.service.id)
-            if won or member.is_moved:
-                self._owners.setdefault(group, {})[member.service.uid] = owner_name(member.service)
+            if won or self._is_moved(member):
+                self._owners.note(group, member.service)
             if self._needs_other_port(member, bool(won)):
                 self.claims.invite(member.service.id, member.port, won or self._local.families)
             elif won:
@@ -163,15 +193,18 @@ class Groups:
                 self._shape_loser(member, winners)
         return winners
 
-    def _needs_other_port(self, member: _Member, has_won: bool) -> bool:
+    def _needs_other_port(self, member: Member, has_won: bool) -> bool:
         if has_won:
             return self._is_denied(member.group)
-        return member.is_moved or self._options.on_conflict is OnConflict.REMAP
+        return self._is_moved(member) or self._options.on_conflict is OnConflict.REMAP
+
+    def _is_moved(self, member: Member) -> bool:
+        return member.is_moved or self._answers.of(member.service) == REMAP
 
     def _is_denied(self, group: Group) -> bool:
         return self._local.needs_privilege(group[1]) or group in self._denied
 
-    def _shape_skipped(self, member: _Member, skip: Skip | None, winners: Winners) -> None:
+    def _shape_skipped(self, member: Member, skip: Skip | None, winners: Winners) -> None:
         if skip is not None and skip.is_owner_change and winners:
             # Beside an owner of the port he has taken nothing over: he came second.
             skip = self._explain_skip(member, knows_owners=False)
@@ -182,33 +215,15 @@ class Groups:
         shape = Verdict(Outcome.SKIPPED, reason=skip.reason, is_askable=skip.is_askable)
         self._shape(member, shape)
 
-    def _shape_winner(self, member: _Member, won: tuple[int, ...]) -> None:
-        locals_ = tuple(Local(family, LOOPBACK[family], member.port) for family in won)
-        self.claims.claim(member.service.id, locals_)
-        reason = None if member.map is None else f"moved by --map {member.map.word}"
-        self._shape(member, Verdict(Outcome.BIND, locals_, reason))
+    def _shape_winner(self, member: Member, won: tuple[int, ...]) -> None:
+        shape = shape_winner(member.port, won, member.map)
+        self.claims.claim(member.service.id, shape.locals)
+        self._shape(member, shape)
 
-    def _shape_loser(self, member: _Member, winners: Winners) -> None:
-        id_ = member.service.id
-        self.claims.release(id_)
-        winner = winners.get(id_.family) or next(iter(winners.values()), None)
-        reason = "this machine has no loopback address"
-        if winner is not None:
-            reason = (
-                f"{winner.endpoint} of the target has port {member.port} here; "
-                "--on-conflict remap gives this one a port of its own"
-            )
-        self._shape(member, Verdict(Outcome.LOST, reason=reason))
+    def _shape_loser(self, member: Member, winners: Winners) -> None:
+        self.claims.release(member.service.id)
+        self._shape(member, shape_loser(member.service.id, member.port, winners))
 
-    def _shape_guest(self, member: _Member, locals_: tuple[Local, ...]) -> None:
-        if not locals_:
-            reason = f"port {member.port} cannot be had here, nor any that could stand in for it"
-            self._shape(member, Verdict(Outcome.LOST, reason=reason))
-            return
-        why = "needs privilege" if self._is_denied(member.group) else "is taken"
-        reason = f"port {member.port} {why} here, {locals_[0].port} stands in"
-        self._shape(member, Verdict(Outcome.BIND, locals_, reason, is_remapped=True))
-
-    def _shape(self, member: _Member, shape: Verdict) -> None:
+    def _shape(self, member: Member, shape: Verdict) -> None:
         if shape != member.shape:
             member.shape = self._changed[member.service.id] = shape

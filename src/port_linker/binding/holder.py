@@ -1,11 +1,13 @@
 """Who holds a local port. I/O.
 
 /proc/net names the socket, its owner and its inode to everybody; which process has it open can be
-seen of one's own processes, or by root. psutil describes the process.
+seen of one's own processes, or by root. psutil describes the process. A walk through /proc takes
+5-50 ms on a busy machine, so a thread does it, MAX_WALK_S long at most.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import pwd
@@ -21,6 +23,7 @@ from port_linker.scan.procnet import parse_proc_net
 from port_linker.scan.rows import Row, ScanFormatError
 
 FRESH_S = 1.0  # a table of sockets serves that long: many conflicts come at once
+MAX_WALK_S = 2.0  # then who was not found yet stays unnamed
 UNSEEN_S = 10.0  # an inode that no process of ours has open is looked for again after this
 MAX_COMMAND_CHARS = 200
 SOCKET_LINK = re.compile(r"socket:\[(\d+)\]")
@@ -39,14 +42,23 @@ class HolderFinder:
         self._read_at = float("-inf")
         self._described: dict[int, Holder] = {}  # by pid, as old as the tables
         self._places: dict[int, Place] = {}
+        self._turn = asyncio.Lock()
         self._unseen: dict[int, float] = {}  # inode -> when to look again
 
-    def find(self, proto: Proto, local: Local) -> Holder | None:
+    async def find(self, proto: Proto, local: Local) -> Holder | None:
         """Return who keeps us from binding local; None if no socket can be seen there."""
+        async with self._turn:
+            return await asyncio.to_thread(self.look, proto, local)
+
+    def look(self, proto: Proto, local: Local) -> Holder | None:
+        """Do what find does, in this thread."""
         now = self._now()
         if now - self._read_at >= FRESH_S:
             self._tables, self._read_at, self._described = read_tables(), now, {}
-        rows = [row for row in self._tables.get((proto, local.port), ()) if blocks(row, local)]
+        rows = self._find_rows(proto, local)
+        if not rows and now > self._read_at:  # bound since the tables were read
+            self._tables, self._read_at, self._described = read_tables(), now, {}
+            rows = self._find_rows(proto, local)
         if not rows:
             return None
         for row in rows:
@@ -56,6 +68,9 @@ class HolderFinder:
                     self._described[pid] = describe_process(pid, row.uid)
                 return self._described[pid]
         return Holder(uid=rows[0].uid, user=_user_name(rows[0].uid))
+
+    def _find_rows(self, proto: Proto, local: Local) -> list[Row]:
+        return [row for row in self._tables.get((proto, local.port), ()) if blocks(row, local)]
 
     def forget(self) -> None:
         """Look afresh next time: something was changed."""
@@ -67,12 +82,19 @@ class HolderFinder:
             if now < self._unseen.get(inode, float("-inf")):
                 return None
             self._places = read_places()
-            self._unseen = {key: until for key, until in self._unseen.items() if now < until}
+            self._note_unseen(now)
         place = self._places.get(inode)
         if place is None:
             self._unseen[inode] = now + UNSEEN_S
             return None
         return place[0]
+
+    def _note_unseen(self, now: float) -> None:
+        """Remember all that no process of ours has: the next of 200 needs no walk of its own."""
+        inodes = {row.inode for rows in self._tables.values() for row in rows}
+        known = {inode: until for inode, until in self._unseen.items() if now < until}
+        new = dict.fromkeys(inodes - self._places.keys(), now + UNSEEN_S)
+        self._unseen = {**new, **known}
 
     def _is_current(self, inode: int) -> bool:
         place = self._places.get(inode)
@@ -111,8 +133,9 @@ def _read_table(name: str, proto: Proto) -> list[Row]:
 def read_places() -> dict[int, Place]:
     """Return inode -> process of every socket that we may see. 5-50 ms on a busy machine."""
     places: dict[int, Place] = {}
+    end = clock.monotonic_s() + MAX_WALK_S
     for name in os.listdir("/proc"):
-        if not name.isdecimal():
+        if not name.isdecimal() or clock.monotonic_s() > end:
             continue
         folder = f"/proc/{name}/fd"
         with contextlib.suppress(OSError):  # not ours to see, or gone meanwhile
@@ -127,12 +150,14 @@ def describe_process(pid: int, socket_uid: int | None = None) -> Holder:
     """Return what can be seen of a process; texts are clean. Gone: only what was known before."""
     import psutil
 
-    uid, start, words, name = socket_uid, read_start_ticks(pid), [], ""
+    uid, start, words, name, parent = socket_uid, read_start_ticks(pid), [], "", None
     with contextlib.suppress(psutil.Error, OSError):
         process = psutil.Process(pid)
         uid = process.uids().effective
         name = process.name()
         words = process.cmdline()
+        parent = process.ppid()
+    is_port_linker = _is_port_linker(pid, name, words)
     return Holder(
         pid=pid,
         command=clean_text(" ".join(words) or name, MAX_COMMAND_CHARS) or None,
@@ -141,7 +166,8 @@ def describe_process(pid: int, socket_uid: int | None = None) -> Holder:
         start_ticks=start,
         is_ours=uid == os.geteuid(),
         is_protected=pid == 1 or pid in _ancestors(),
-        is_port_linker=_is_port_linker(pid, name, words),
+        is_port_linker=is_port_linker,
+        is_self=pid == os.getpid() or (is_port_linker and parent == os.getpid()),
     )
 
 

@@ -12,13 +12,14 @@ from typing import Any
 from port_linker.binding import events
 from port_linker.binding.commands import Command, ReleaseService, WakeAt
 from port_linker.binding.disputes import Disputes
-from port_linker.binding.entry import GRACE_S, Entry, Failure, Report, derive_report
+from port_linker.binding.entry import ASKED_GRACE_S, GRACE_S, Entry, Failure, Report, derive_report
 from port_linker.binding.facts import BindOptions, LocalFacts
+from port_linker.binding.merge import Sockets
 from port_linker.binding.plan import Planner
-from port_linker.binding.settle import Settler
+from port_linker.binding.settle import SLICE, Settler
 from port_linker.model import Service, ServiceId
+from port_linker.scan.owners import is_other_person
 
-MAX_KNOWN = 20_000  # services kept in mind; a target may not fill our memory
 RELAX_S = 30.0  # after the system refused a socket, more are tried no sooner
 
 
@@ -31,7 +32,9 @@ class BindingMachine:
         self._planner = Planner(options, local, remembered or {})
         self._entries: dict[ServiceId, Entry] = {}
         self._disputes = Disputes(options, local, self._planner)
-        self._settler = Settler(self._entries, self._planner, self._disputes)
+        self._settler = Settler(self._entries, self._planner, self._disputes, options.hold)
+        self._sockets = Sockets(self._gives_way)
+        self._login_uid: int | None = None
         self._wake_at: float | None = None
         self._relax_at: float | None = None
         self._handlers: dict[type[Any], Any] = {
@@ -41,9 +44,10 @@ class BindingMachine:
             events.BindDone: self._on_bind_done,
             events.BindFailed: self._on_bind_failed,
             events.Answered: self._on_answered,
+            events.Unanswered: self._on_unanswered,
+            events.AnswerTakenBack: self._on_answer_taken_back,
             events.KillDone: self._on_kill_done,
             events.Ticked: self._on_ticked,
-            events.LimitsChanged: self._on_limits_changed,
         }
 
     def handle(self, event: events.Event, now: float) -> list[Command]:
@@ -57,6 +61,10 @@ class BindingMachine:
         entry = self._entries.get(id_)
         return None if entry is None else derive_report(entry, self._settler.outage)
 
+    def has_answer(self, id_: ServiceId) -> bool:
+        """Whether there is an answer about a service that can be taken back."""
+        return id_ in self._entries and self._planner.groups.has_answer(id_)
+
     def services(self) -> dict[ServiceId, Report]:
         """Return the state of every known service."""
         outage = self._settler.outage
@@ -64,6 +72,7 @@ class BindingMachine:
 
     def _on_link_up(self, event: events.LinkUp, _now: float) -> list[Command]:
         self._settler.outage = None
+        self._login_uid = event.target.login_uid
         self._planner.groups.set_target(event.target)
         self._settler.mark_all()
         return []
@@ -74,33 +83,36 @@ class BindingMachine:
         return []
 
     def _on_services_changed(self, event: events.ServicesChanged, now: float) -> list[Command]:
+        self._take_changes(self._sockets.take(event), now)
+        return []
+
+    def _take_changes(self, event: events.ServicesChanged, now: float) -> None:
         for id_ in event.vanished:
             self._vanish(id_, now)
-        if event.is_complete:
-            named = {service.id for service in event.appeared}
-            for id_ in [id_ for id_ in self._entries if id_ not in named]:
-                self._vanish(id_, now)
         for service in sorted(event.appeared, key=_by_port):
             self._appear(service, now)
         for service in event.changed:
             self._appear(service, now)
-        return []
 
     def _appear(self, service: Service, now: float) -> None:
         entry = self._entries.get(service.id)
         if entry is None:
-            if len(self._entries) >= MAX_KNOWN:
-                return
             entry = self._entries[service.id] = Entry(service, since=now)
         entry.service, entry.gone_at = service, None
         self._planner.groups.put(service)
         self._settler.mark(service.id)
 
+    def _gives_way(self, socket: Service) -> bool:
+        """Whether a socket may be forgotten for another one: somebody else's, not bound here."""
+        entry = self._entries.get(socket.id)
+        is_bound = entry is not None and bool(entry.bound)
+        return is_other_person(socket, self._login_uid) and not is_bound
+
     def _vanish(self, id_: ServiceId, now: float) -> None:
         entry = self._entries.get(id_)
         if entry is None or entry.gone_at is not None:
             return
-        entry.gone_at = now + GRACE_S
+        entry.gone_at = now + (ASKED_GRACE_S if self._disputes.is_asked(entry) else GRACE_S)
         self._planner.groups.put(entry.service, is_present=False)
         self._settler.mark(id_)
 
@@ -127,7 +139,8 @@ class BindingMachine:
         self._settler.mark(entry.id)
         failure = Failure(event.errno, event.holder)
         if failure.is_out_of_room and not entry.bound:
-            self._lower_limit(entry, now)
+            if entry.id in self._planner.room:  # else it was put out with the first that failed
+                self._lower_limit(entry, now)
             return []
         return self._disputes.take_failure(entry, event.local, failure, now)
 
@@ -137,8 +150,20 @@ class BindingMachine:
         self._planner.lower_limit([entry.id, *unbound])
         self._relax_at = now + RELAX_S
 
-    def _on_answered(self, event: events.Answered, _now: float) -> list[Command]:
-        return self._disputes.take_answer(event.question, event.choice, self._entries)
+    def _on_answered(self, event: events.Answered, now: float) -> list[Command]:
+        self._settler.mark_absent()  # whoever waited for this answer alone is given up
+        return self._disputes.take_answer(event.question, event.choice, self._entries, now)
+
+    def _on_unanswered(self, event: events.Unanswered, now: float) -> list[Command]:
+        self._settler.mark_absent()
+        return self._disputes.take_silence(event.question, self._entries, now)
+
+    def _on_answer_taken_back(self, event: events.AnswerTakenBack, _now: float) -> list[Command]:
+        entry = self._entries.get(event.service)
+        if entry is not None and self._planner.groups.take_back(entry.id):
+            self._disputes.take_back(entry)
+            self._settler.mark(entry.id)
+        return []
 
     def _on_kill_done(self, event: events.KillDone, _now: float) -> list[Command]:
         entry = self._entries.get(event.service)
@@ -149,6 +174,8 @@ class BindingMachine:
 
     def _on_ticked(self, _event: events.Ticked, now: float) -> list[Command]:
         self._wake_at = None
+        if self._sockets.has_unnamed:  # now, since the list may go on in the next event
+            self._take_changes(self._sockets.drop_unnamed(SLICE), now)
         self._settler.mark_ended(now)
         if self._relax_at is not None and now >= self._relax_at:
             self._relax_at = None
@@ -157,13 +184,9 @@ class BindingMachine:
             self._settler.mark(id_)
         return self._disputes.ask_due(self._entries, now)
 
-    def _on_limits_changed(self, event: events.LimitsChanged, _now: float) -> list[Command]:
-        self._relax_at = None
-        self._planner.room.set_limits(event.max_services, event.fd_services)
-        return []
-
     def _plan_wake(self, now: float) -> list[Command]:
-        times = (self._settler.next_end(), self._disputes.next_due(), self._relax_at)
+        rest = now if self._settler.has_rest or self._sockets.has_unnamed else None
+        times = (self._settler.next_end(), self._disputes.next_due(), self._relax_at, rest)
         due = min((time for time in times if time is not None), default=None)
         if due is None or (self._wake_at is not None and now < self._wake_at <= due):
             return []

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from port_linker.binding.facts import BindOptions, LocalFacts, Outcome, TargetFacts, Verdict
+from port_linker.binding.facts import BindOptions, LocalFacts, Outcome, Verdict
 from port_linker.binding.groups import Groups
+from port_linker.binding.merge import MAX_SOCKETS
 from port_linker.binding.room import Room
-from port_linker.model import Service, ServiceId
+from port_linker.model import ServiceId
 
 
 class Planner:
@@ -23,6 +24,7 @@ class Planner:
         self, options: BindOptions, local: LocalFacts, remembered: Mapping[str, int]
     ) -> None:
         self.groups = Groups(options, local, remembered)
+        self.outage_hold_s = options.outage_hold_s
         self.room = Room(local.max_services, local.fd_services)
         self._room_reason = self.room.explain()
         self._shapes: dict[ServiceId, Verdict] = {}
@@ -56,9 +58,14 @@ class Planner:
         self.room.lower(refused)
         self._changed.update(dict.fromkeys(refused))
 
-    def replan(self) -> dict[ServiceId, Verdict]:
-        """Return the verdicts that changed since the last call."""
-        for id_, shape in self.groups.reshape().items():
+    @property
+    def has_rest(self) -> bool:
+        """Whether there was more to plan than one call does."""
+        return self.groups.has_rest
+
+    def replan(self, most: int = MAX_SOCKETS) -> dict[ServiceId, Verdict]:
+        """Return the verdicts that changed since the last call, after planning about `most`."""
+        for id_, shape in self.groups.reshape(most).items():
             self._take_shape(id_, shape)
         self._changed.update(dict.fromkeys(self.room.settle()))
         if self._room_reason != self.room.explain():
@@ -84,14 +91,3 @@ class Planner:
         if shape.outcome is not Outcome.BIND or id_ in self._parked or id_ in self.room:
             return shape
         return Verdict(Outcome.WAITING, reason=self._room_reason)
-
-
-def plan_services(
-    services: Iterable[Service], options: BindOptions, local: LocalFacts, target: TargetFacts
-) -> dict[ServiceId, Verdict]:
-    """Return the plan for a whole list, lower ports first, with nothing remembered."""
-    planner = Planner(options, local, {})
-    planner.groups.set_target(target)
-    for service in sorted(services, key=lambda service: (service.id.port, service.id)):
-        planner.groups.put(service)
-    return planner.replan()

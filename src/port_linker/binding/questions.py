@@ -34,6 +34,14 @@ class Questions:
         self._of: dict[ServiceId, str] = {}
         self._asked: OrderedDict[ServiceId, None] = OrderedDict()
 
+    def is_open(self, id_: ServiceId) -> bool:
+        """Whether a question about this service waits for its answer, shown or in the queue."""
+        return id_ in self._of
+
+    def forget(self, id_: ServiceId) -> None:
+        """Let a service be asked about once more."""
+        self._asked.pop(id_, None)
+
     def was_asked(self, id_: ServiceId) -> bool:
         """Whether a person was asked to let this service in."""
         return id_ in self._asked
@@ -74,6 +82,14 @@ class Questions:
         if question is None or choice not in question.choices:
             return None, []
         del self._open[name]
+        del self._of[question.service.id]
+        return question, self._promote()
+
+    def close(self, name: str) -> tuple[Question | None, list[Command]]:
+        """Close a question that nobody is there to answer; None if it is not open."""
+        question = self._open.pop(name, None)
+        if question is None:
+            return None, []
         del self._of[question.service.id]
         return question, self._promote()
 

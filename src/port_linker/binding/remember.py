@@ -17,7 +17,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from port_linker.model import parse_service_key
+from port_linker.folders import state_folder
+from port_linker.model import clean_text, parse_service_key
 
 logger = logging.getLogger(__name__)
 VERSION = 1
@@ -26,9 +27,7 @@ MAX_BYTES = 1 << 20  # 4,096 entries take about 150 KiB
 
 def default_folder() -> Path:
     """Return where the files stand: ~/.local/state/port-linker/remaps on Linux."""
-    import platformdirs
-
-    return platformdirs.user_state_path("port-linker") / "remaps"
+    return Path(state_folder("remaps"))
 
 
 def read_remaps(target: str, folder: Path | None = None) -> dict[str, int]:
@@ -66,6 +65,29 @@ def write_remaps(target: str, remaps: Mapping[str, int], folder: Path | None = N
         logger.warning("ports cannot be remembered for the next time: %s", error)
         return False
     return True
+
+
+def list_remembered(folder: Path | None = None) -> list[tuple[str, str, int]]:
+    """Return target, service key and port of all that is remembered; damaged files are left out."""
+    rows: list[tuple[str, str, int]] = []
+    for path in _files(folder, "*.json"):
+        with contextlib.suppress(OSError, ValueError), open(path, "rb") as file:
+            data = file.read(MAX_BYTES + 1)
+            remaps = parse_remaps(data)
+            target = clean_text(str(json.loads(data).get("target")))
+            rows += [(target, key, port) for key, port in remaps.items()]
+    return sorted(rows)
+
+
+def forget_all(folder: Path | None = None) -> None:
+    """Remove every file of remembered ports, damaged ones too."""
+    for path in (*_files(folder, "*.json"), *_files(folder, "*.corrupt")):
+        with contextlib.suppress(OSError):
+            path.unlink()
+
+
+def _files(folder: Path | None, pattern: str) -> list[Path]:
+    return sorted((folder or default_folder()).glob(pattern))
 
 
 def parse_remaps(data: bytes) -> dict[str, int]:

@@ -6,14 +6,13 @@ as in a shell; container names match too). Rules are separated by commas, option
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from port_linker.errors import UsageError
-from port_linker.model import Proto, Service, ServiceId, parse_endpoint
+from port_linker.model import Proto, Service, ServiceId, parse_endpoint, plain_address
 
 RULE_CODE = "PL-USAGE-RULE"
 MAP_CODE = "PL-USAGE-MAP"
@@ -53,9 +52,10 @@ class AddressRule:
     is_exact = True
 
     def matches(self, service: Service) -> bool:
-        """Whether the service is bound to this very address and port."""
-        same = service.id.port == self.port and plain_host(service.id.host) == self.host
-        return same and _is_proto(self.proto, service.id)
+        """Whether a socket of the service is bound to this very address and port."""
+        if service.id.port != self.port or not _is_proto(self.proto, service.id):
+            return False
+        return any(plain_host(id_.host) == self.host for id_ in service.sockets)
 
 
 @dataclass(frozen=True)
@@ -134,10 +134,7 @@ def parse_maps(words: Iterable[str]) -> tuple[PortMap, ...]:
 
 def plain_host(host: str) -> str:
     """Return canonical text of an address; IPv4 mapped into IPv6 as IPv4."""
-    if not host.startswith("::ffff:"):  # what most addresses pass by, without a parser's cost
-        return host
-    mapped = getattr(ipaddress.ip_address(host), "ipv4_mapped", None)
-    return host if mapped is None else str(mapped)
+    return host if not host.startswith("::ffff:") else str(plain_address(host))
 
 
 def _parse_rule(word: str, option: str) -> Rule:

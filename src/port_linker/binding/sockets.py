@@ -7,7 +7,10 @@ import ipaddress
 import resource
 import socket
 import sys
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
+from port_linker.binding.conflict import HELD_BACK, NO_FAMILY
 from port_linker.binding.facts import DEFAULT_MAX_SERVICES, LOOPBACK, Local, LocalFacts
 from port_linker.errors import BindError
 from port_linker.model import Proto
@@ -19,6 +22,7 @@ DEFAULT_EPHEMERAL = (32768, 60999)  # Documentation/networking/ip-sysctl.rst
 CAP_NET_BIND_SERVICE = 10  # include/uapi/linux/capability.h
 OWN_DESCRIPTORS = 64  # stdio, ssh, logs, netlink, the event loop; counted: about 20, with room
 MAX_FLOW_DESCRIPTORS = 4096  # kept free for open flows, or a quarter of the limit if that is less
+NOTHING_KEPT: Mapping[Local, socket.socket] = MappingProxyType({})
 _FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
 _KINDS = {Proto.TCP: socket.SOCK_STREAM, Proto.UDP: socket.SOCK_DGRAM}
 
@@ -42,6 +46,26 @@ def bind_local(proto: Proto, local: Local) -> socket.socket | int:
             sock.close()
         return error.errno or 0
     return sock
+
+
+def bind_together(
+    proto: Proto, locals_: Iterable[Local], kept: Mapping[Local, socket.socket] = NOTHING_KEPT
+) -> dict[Local, socket.socket | int]:
+    """Bind all of these addresses, or none: a program that says localhost must find one service.
+
+    Returns a socket or the refusal's errno for each; HELD_BACK is the errno of one that could be
+    had. An address of a family that does not exist here stands in nobody's way. kept: sockets that
+    are bound there already; they are never closed.
+    """
+    found = {local: kept.get(local) or bind_local(proto, local) for local in locals_}
+    if all(not isinstance(one, int) or one in NO_FAMILY for one in found.values()):
+        return found
+    for local, one in found.items():
+        if not isinstance(one, int):
+            if local not in kept:
+                one.close()
+            found[local] = HELD_BACK
+    return found
 
 
 def read_local_facts(max_services: int = DEFAULT_MAX_SERVICES) -> LocalFacts:

@@ -9,11 +9,13 @@ from port_linker.session.settings import (
     LEASE_S,
     LINK_AUTO,
     MAX_SERVICES,
+    OUTAGE_WAIT_S,
     UDP_PORTS,
     SessionSettings,
 )
 
 MIN_LEASE_S = 10  # longer than a dead link takes to be noticed
+MAX_OUTAGE_WAIT_S = 3600  # no client waits longer
 MAX_LEASE_S = 7 * 24 * 3600  # an agent of last week serves nobody
 
 
@@ -21,7 +23,7 @@ MAX_LEASE_S = 7 * 24 * 3600  # an agent of last week serves nobody
 class Settings:
     """What was asked for: a verb, its word, and every option (see options.OPTIONS).
 
-    word: HOST, SHELL or VERB; None where none was given.
+    word: HOST, SHELL, WHAT or VERB; None where none was given.
     """
 
     verb: str
@@ -34,9 +36,16 @@ class Settings:
     map: tuple[str, ...] = ()
     on_conflict: str | None = None
     own_user_only: bool = False
+    hold: bool = False
     ssh_option: tuple[str, ...] = ()
+    ssh_port: str | None = None
+    ssh_user: str | None = None
+    ssh_jump: str | None = None
+    ssh_identity: tuple[str, ...] = ()
+    ssh_config: str | None = None
     target_python: str | None = None
     lease: int = LEASE_S
+    outage_wait: int = OUTAGE_WAIT_S
     link: str = LINK_AUTO
     udp_port: str | None = None
     json: bool = False
@@ -46,6 +55,7 @@ class Settings:
     verbose: int = 0
     log_file: str | None = None
     once: bool = False
+    forget: bool = False
 
     @property
     def host(self) -> str:
@@ -56,6 +66,18 @@ class Settings:
                 f"port-linker {self.verb} HOST, where HOST is what you would give to ssh",
             )
         return self.word
+
+    @property
+    def ssh_flags(self) -> tuple[str, ...]:
+        """The options that ssh has too, as ssh reads them, one word each."""
+        flags = (
+            ("-F", self.ssh_config),
+            ("-p", self.ssh_port),
+            ("-l", self.ssh_user),
+            ("-J", self.ssh_jump),
+            *(("-i", name) for name in self.ssh_identity),
+        )
+        return tuple(flag + value for flag, value in flags if value is not None)
 
 
 @dataclass(frozen=True)
@@ -104,6 +126,11 @@ def check_settings(settings: Settings) -> None:
         raise UsageError("--json and --plain exclude each other", "leave one of them out")
     if settings.max_services < 1:
         raise UsageError("--max-services is at least 1", "leave it out for the usual limit")
+    if not 0 <= settings.outage_wait <= MAX_OUTAGE_WAIT_S:
+        raise UsageError(
+            f"--outage-wait is 0 to {MAX_OUTAGE_WAIT_S} seconds",
+            f"leave it out for {OUTAGE_WAIT_S} s",
+        )
     if not MIN_LEASE_S <= settings.lease <= MAX_LEASE_S:
         raise UsageError(
             f"--lease is {MIN_LEASE_S} to {MAX_LEASE_S} seconds",
@@ -126,12 +153,15 @@ def plan_session(settings: Settings, around: Surroundings) -> SessionSettings:
         map=settings.map,
         all_users=settings.all_users,
         own_user_only=settings.own_user_only,
+        hold=settings.hold,
         max_services=settings.max_services,
         target_python=settings.target_python,
         lease_s=settings.lease,
+        outage_wait_s=settings.outage_wait,
         link=settings.link,
         udp_ports=parse_udp_ports(settings.udp_port),
         ssh_options=settings.ssh_option,
+        ssh_flags=settings.ssh_flags,
         log_file=settings.log_file,
         verbosity=settings.verbose,
         log_to_stderr=settings.verbose > 0 and front != FRONT_LIVE,

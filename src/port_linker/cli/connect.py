@@ -19,6 +19,7 @@ from port_linker.cli.args import (
 from port_linker.session.settings import SessionSettings
 from port_linker.ui.colour import is_colour_wanted
 from port_linker.ui.frontend import FrontEnd
+from port_linker.ui.terminal import is_in_front
 
 if TYPE_CHECKING:
     from port_linker.ui.plain import PlainConfig
@@ -36,7 +37,7 @@ def look_around(settings: Settings) -> Surroundings:
     environ = os.environ
     stdout_is_terminal = _is_terminal(sys.stdout)
     return Surroundings(
-        stdin_is_terminal=_is_terminal(sys.stdin) and _is_in_front(sys.stdin),
+        stdin_is_terminal=_is_terminal(sys.stdin) and is_in_front(sys.stdin.fileno()),
         stdout_is_terminal=stdout_is_terminal,
         stderr_is_terminal=_is_terminal(sys.stderr),
         term=environ.get("TERM", ""),
@@ -50,14 +51,6 @@ def _is_terminal(stream: TextIO | None) -> bool:
     try:
         return stream is not None and stream.isatty()
     except ValueError:  # closed
-        return False
-
-
-def _is_in_front(stream: TextIO) -> bool:
-    """Whether we may read the terminal; a job in the background would be stopped for it."""
-    try:
-        return os.tcgetpgrp(stream.fileno()) == os.getpgrp()
-    except OSError:
         return False
 
 
@@ -115,4 +108,5 @@ def _plain_config(settings: Settings, around: Surroundings) -> PlainConfig:
         answers=None if may_not_ask(settings, around) else sys.stdin.fileno(),
         is_policy_set=settings.on_conflict not in (None, "ask"),
         is_quic_demanded=settings.link == "quic",
+        is_only=bool(settings.only),
     )

@@ -14,6 +14,7 @@ from port_linker.deploy.settings import StepLimits
 from port_linker.doctor.checks import Check, Report, State
 from port_linker.doctor.main import examine
 from port_linker.doctor.opening import ReachOptions
+from port_linker.folders import state_folder
 from port_linker.model import clean_text
 from port_linker.session.local import log_to_file
 from port_linker.session.settings import SessionSettings
@@ -29,7 +30,7 @@ def run_doctor(settings: Settings) -> int:
 
     Raises UsageError for a HOST or option that cannot be meant, PortLinkerError without a log.
     """
-    target = parse_target(settings.host)
+    target = parse_target(settings.host, settings.ssh_flags)
     asks_nobody = may_not_ask(settings, look_around(settings))
     return run_main(lambda: _run(settings, target, plan_reach(settings, asks_nobody)))
 
@@ -47,22 +48,20 @@ def plan_reach(settings: Settings, asks_nobody: bool) -> ReachOptions:
             shell_s=STEP_S,
             upload_s=STEP_S,
             attach_s=STEP_S,
+            asked_login_s=ASKED_LOGIN_S,
         ),
     )
 
 
 async def _run(settings: Settings, target: Target, options: ReachOptions) -> int:
-    import platformdirs
-
     began_s = clock.monotonic_s()
-    folder = platformdirs.user_state_dir("port-linker")
     logging = SessionSettings(
         target.display,
         log_file=settings.log_file,
         verbosity=settings.verbose,
         log_to_stderr=settings.verbose > 0,
     )
-    with log_to_file(folder, secrets.token_hex(8), logging):
+    with log_to_file(state_folder(), secrets.token_hex(8), logging):
         shown = Report(target.display, target.kind.value)
 
         def tell(check: Check) -> None:

@@ -7,7 +7,7 @@ clear answer for verbs that are reserved. Whatever is not plain it leaves to the
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from port_linker.cli.option import Option
 from port_linker.cli.options import OPTIONS
@@ -30,7 +30,7 @@ class Scan:
 
     verb: "connect" where none is written (has_verb). rest: what the parser shall read, the verb
     left out. host: the word after the verb. is_plain: every option is known and complete, and
-    there is at most one word.
+    there is at most one word. values: the options in their order, None for one without a value.
     """
 
     verb: str
@@ -40,7 +40,7 @@ class Scan:
     is_plain: bool
     wants_help: bool
     wants_version: bool
-    wants_json: bool
+    values: tuple[tuple[Option, str | None], ...] = ()
 
 
 def scan_words(argv: Sequence[str]) -> Scan:
@@ -65,7 +65,7 @@ def scan_words(argv: Sequence[str]) -> Scan:
         is_plain=words.is_plain and len(places) <= 1,
         wants_help=words.wants_help,
         wants_version=words.wants_version,
-        wants_json=words.wants_json,
+        values=tuple(words.values),
     )
 
 
@@ -75,7 +75,7 @@ class _Words:
     is_plain: bool = True
     wants_help: bool = False
     wants_version: bool = False
-    wants_json: bool = False
+    values: list[tuple[Option, str | None]] = field(default_factory=list)
 
 
 def _split(argv: Sequence[str]) -> _Words:
@@ -87,30 +87,35 @@ def _split(argv: Sequence[str]) -> _Words:
             found.places += range(place + 1, len(argv))
             break
         if word.startswith("-") and word != "-":
-            place += _read_option(word, found, place + 1 < len(argv))
+            place += _read_option(word, found, argv[place + 1 : place + 2])
         else:
             found.places.append(place)
         place += 1
     return found
 
 
-def _read_option(word: str, found: _Words, has_next: bool) -> int:
+def _read_option(word: str, found: _Words, following: Sequence[str]) -> int:
     """Note one option; return how many words it takes beside its own."""
-    flag, equals, _ = word.partition("=")
+    flag, value = _split_flag(word)
     found.wants_help |= word in _HELP_FLAGS
     found.wants_version |= word == "--version"
-    found.wants_json |= word == "--json"
     option = _BY_FLAG.get(flag)
     if option is None:
         found.is_plain &= word.startswith("-v") and not word.strip("-v")
         return 0
-    takes = _takes_next(option, bool(equals))
-    found.is_plain &= not takes or has_next
+    takes = option.takes_value and value is None
+    found.is_plain &= not takes or bool(following)
+    found.values.append((option, following[0] if takes and following else value))
     return int(takes)
 
 
-def _takes_next(option: Option, has_equals: bool) -> bool:
-    return option.takes_value and not has_equals
+def _split_flag(word: str) -> tuple[str, str | None]:
+    """Return flag and value of "--link=quic" or "-p2222", None where no value is joined to it."""
+    option = _BY_FLAG.get(word[:2])
+    if option is not None and option.takes_value and word[2:]:
+        return word[:2], word[2:]
+    flag, equals, value = word.partition("=")
+    return flag, value if equals else None
 
 
 def _reserved(verb: str) -> UsageError:

@@ -46,6 +46,8 @@ def _run_guarded(words: list[str]) -> int:
         return EXIT_OK
     except Exception as error:  # noqa: BLE001 - the last resort: one line, the rest in the log
         return report_bug(error, target, as_json)
+    finally:
+        _abandon_login()
 
 
 def _run_verb(scan: Scan) -> int:
@@ -53,17 +55,46 @@ def _run_verb(scan: Scan) -> int:
         return _print_help(scan)
     if scan.wants_version:
         return _print_version()
-    if scan.is_plain and scan.verb in _DOING and scan.host:
-        _announce(scan.host, _DOING[scan.verb])
-    elif scan.is_plain and scan.verb == "demo":
-        _announce("a target of its own", "starting")
-    from port_linker.cli.parser import parse_words
+    settings = _read(scan)
+    if settings.verb in _DOING:
+        from port_linker.cli.usage import check_usage
 
-    settings = parse_words(scan.verb, scan.rest)
+        check_usage(settings)
+        _announce(settings.host, _DOING[settings.verb])
+        _begin_login(settings)
+    elif settings.verb == "demo":
+        _announce("a target of its own", "starting")
     return _RUNS[settings.verb](settings)
 
 
+def _begin_login(settings: Settings) -> None:
+    """Start ssh before asyncio and the session are imported."""
+    from port_linker.ssh import spawn
+
+    spawn.begin(settings.host, settings.ssh_option, settings.ssh_flags)
+
+
+def _abandon_login() -> None:
+    """End a login that nobody went on with."""
+    spawn = sys.modules.get("port_linker.ssh.spawn")
+    if spawn is not None:
+        spawn.abandon()
+
+
 _DOING = {"connect": "connecting to", "doctor": "looking at"}
+
+
+def _read(scan: Scan) -> Settings:
+    import os
+
+    from port_linker.cli.early import read_settings
+
+    settings = read_settings(scan, os.environ)
+    if settings is None:
+        from port_linker.cli.parser import parse_words
+
+        settings = parse_words(scan.verb, scan.rest)
+    return settings
 
 
 def _announce(host: str, doing: str = "connecting to") -> None:
@@ -141,6 +172,12 @@ def _run_completion(settings: Settings) -> int:
     return 0
 
 
+def _run_config(settings: Settings) -> int:
+    from port_linker.cli.config import run_config
+
+    return run_config(settings)
+
+
 def _run_schema(settings: Settings) -> int:
     del settings
     from importlib import resources
@@ -155,6 +192,7 @@ _RUNS: dict[str, Callable[[Settings], int]] = {
     "demo": _run_demo,
     "doctor": _run_doctor,
     "completion": _run_completion,
+    "config": _run_config,
     "schema": _run_schema,
     "version": _print_version,
 }

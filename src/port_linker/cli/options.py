@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from port_linker.cli.option import Kind, Option
+from port_linker.cli.ssh_flags import SSH_FLAGS
 
 CONFLICT_CHOICES = ("ask", "kill", "remap", "skip")
 LINK_CHOICES = ("auto", "stdio", "quic")
@@ -82,13 +83,14 @@ OPTIONS = (
         "Ports on this machine",
     ),
     Option(
-        "ssh_option",
-        Kind.WORDS,
-        "Pass an option to ssh, as ssh -o does (ProxyJump=bastion). Repeat for more.",
-        _REACH,
-        "Reaching HOST",
-        "OPTION",
+        "hold",
+        Kind.FLAG,
+        "Keep every port bound until the end, also while its service is gone: connections are reset"
+        " then, and no other program takes the port and reads what clients send.",
+        _CONNECT,
+        "Ports on this machine",
     ),
+    *SSH_FLAGS,
     Option(
         "target_python",
         Kind.TEXT,
@@ -102,6 +104,15 @@ OPTIONS = (
         Kind.NUMBER,
         "How long the agent on HOST keeps open connections alive when it hears nothing from this"
         " machine, in seconds.",
+        _CONNECT,
+        "Reaching HOST",
+        "SECONDS",
+    ),
+    Option(
+        "outage_wait",
+        Kind.NUMBER,
+        "How long a new connection waits for HOST in an outage before it is reset, in seconds;"
+        " 0 resets it at once.",
         _CONNECT,
         "Reaching HOST",
         "SECONDS",
@@ -130,7 +141,7 @@ OPTIONS = (
         "json",
         Kind.FLAG,
         "Print JSON for scripts: one object per line and change (port-linker schema explains).",
-        ("connect", "demo", "doctor", "version"),
+        ("connect", "demo", "doctor", "config", "version"),
         "Output",
     ),
     Option(
@@ -164,6 +175,13 @@ OPTIONS = (
         "Output",
         "PATH",
         file=True,
+    ),
+    Option(
+        "forget",
+        Kind.FLAG,
+        "Forget what is listed. A session that runs keeps its own ports until its end.",
+        ("config",),
+        "Output",
     ),
     Option(
         "once",

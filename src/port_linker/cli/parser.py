@@ -15,6 +15,7 @@ from port_linker import __version__
 from port_linker.cli.args import Settings
 from port_linker.cli.option import Kind, Option
 from port_linker.cli.options import options_of
+from port_linker.cli.usage import explain_extra_words
 from port_linker.cli.verbs import VERBS, Verb
 from port_linker.errors import UsageError
 
@@ -54,6 +55,8 @@ def parse_words(verb: str, words: Sequence[str]) -> Settings:
         app = build_app([known for known in VERBS if known.name == verb])  # the others cost 20 ms
         command, bound, _ = app.parse_args([verb, *_count_words(verb), *words])
     except cyclopts.CycloptsError as error:
+        if isinstance(error, cyclopts.UnusedCliTokensError):
+            raise explain_extra_words(verb, words, error.unused_tokens or ()) from error
         raise UsageError(_explain(error), f"port-linker {verb} --help") from error
     return command(*bound.args, **bound.kwargs)  # type: ignore[no-any-return]
 
@@ -82,9 +85,6 @@ def print_help(verb: str | None) -> None:
 
 def _explain(error: cyclopts.CycloptsError) -> str:
     """Return the parser's message as one sentence in one line."""
-    if isinstance(error, cyclopts.UnusedCliTokensError):
-        extra = " ".join(error.unused_tokens or ())
-        return f"more words than expected: {extra}"
     return " ".join(str(error).split()).rstrip(".")
 
 

@@ -78,10 +78,11 @@ def _log_traceback(error: Exception) -> str | None:
 
 def _write_crash_file(error: Exception) -> str | None:
     import traceback
+    from pathlib import Path
 
-    from platformdirs import user_state_path
+    from port_linker.folders import state_folder
 
-    path = user_state_path("port-linker") / "crash.log"
+    path = Path(state_folder("crash.log"))
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         path.write_text("".join(traceback.format_exception(error)), errors="replace")

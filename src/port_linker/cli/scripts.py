@@ -123,7 +123,7 @@ def _build_bash() -> str:
 def _bash_value(option: Option) -> str:
     made = f'-W "{" ".join(option.choices)}"' if option.choices else "-f"
     reply = f'COMPREPLY=($(compgen {made} -- "$current"))'
-    return f"        {option.flag}) {reply}; return ;;"
+    return f"        {'|'.join(option.flags)}) {reply}; return ;;"
 
 
 def _bash_verb(verb: Verb) -> str:

@@ -28,12 +28,21 @@ VERBS = (
     Verb("demo", "Try it here and now: a target of its own, nothing to set up."),
     Verb("doctor", "Check each stage on the way to HOST and say what to do.", "HOST", _HOST),
     Verb("completion", "Print a completion script for your shell.", "SHELL", "", SHELLS),
+    Verb(
+        "config",
+        "List the ports that stand in for others, by target, or --forget them all.",
+        "WHAT",
+        "",
+        ("remembered",),
+    ),
     Verb("schema", "Print the JSON Schema of the --json lines."),
     Verb("version", "Print the version."),
     Verb("help", "Explain a verb.", "VERB"),
 )
 RESERVED = (
     *("status", "wait", "stop", "attach", "logs", "events", "explain", "ports"),
-    *("open", "run", "ssh", "service", "web", "mcp", "config"),
+    *("open", "run", "ssh", "service", "web", "mcp", "reconnect", "pressure", "tune"),
+    *("history", "incidents", "deployments", "decisions", "trace", "agent", "seccomp", "mount"),
+    "fetch",
 )
 VERB_NAMES = tuple(verb.name for verb in VERBS)

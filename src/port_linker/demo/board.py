@@ -7,9 +7,11 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from port_linker.demo.steps import DemoFault
+from port_linker.link.interface import LinkKind
 from port_linker.session.events import (
     HelloEvent,
     LinkEvent,
+    LinkState,
     ServiceEvent,
     ServiceState,
     SessionEvent,
@@ -72,6 +74,15 @@ class Board:
             return event is None or event.state is ServiceState.GONE
 
         await self._wait(look)
+
+    async def wait_quic(self) -> LinkEvent:
+        """Return once QUIC is up, or it is known why it is not."""
+
+        def look() -> LinkEvent | None:
+            event = self._links.get(LinkKind.QUIC)
+            return event if event is not None and event.state is not LinkState.TRYING else None
+
+        return await self._wait(look)
 
     async def _wait(self, look: Callable[[], T | None]) -> T:
         while not (found := look()):

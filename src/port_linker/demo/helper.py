@@ -11,7 +11,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from port_linker.demo.services import NAMES
+from port_linker.demo.services import PORT_NAMES
 from port_linker.demo.steps import DemoFault
 from port_linker.demo.target import LOOPBACK, PRIVATE
 
@@ -86,7 +86,7 @@ class TargetProcess:
 async def start_target(ports: tuple[int, ...]) -> TargetProcess:
     """Return a target that is ready: in a private network, else on 127.77.0.1 of this machine.
 
-    ports: of services.NAMES. Raises DemoFault if neither comes about.
+    ports: of services.PORT_NAMES. Raises DemoFault if neither comes about.
     """
     modes = (LOOPBACK,) if os.environ.get(FORCE_LOOPBACK) else (PRIVATE, LOOPBACK)
     fault = DemoFault("no way was tried")
@@ -115,7 +115,7 @@ async def _start(mode: str, ports: tuple[int, ...]) -> TargetProcess:
         stderr=asyncio.subprocess.DEVNULL,
         start_new_session=True,  # Ctrl-C is for the demo, which then ends this in good order
     )
-    return TargetProcess(process, dict(zip(NAMES, ports, strict=True)), mode)
+    return TargetProcess(process, dict(zip(PORT_NAMES, ports, strict=True)), mode)
 
 
 def _python(module: str) -> list[str]:

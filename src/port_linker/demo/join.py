@@ -11,8 +11,11 @@ import sys
 
 from port_linker.demo.leftovers import MARK
 from port_linker.demo.namespace import join_network
+from port_linker.demo.wire import LOOPBACK
 
 SHELL = "/bin/sh"
+# As sshd(8) says from where and to where it was reached; UDP takes the same way (wire.py).
+SSH_CONNECTION = f"{LOOPBACK} 0 {LOOPBACK} 0"
 
 
 def main(words: list[str] | None = None) -> int:
@@ -20,7 +23,8 @@ def main(words: list[str] | None = None) -> int:
     pid, name = sys.argv[1:] if words is None else words
     try:
         join_network(int(pid))
-        os.execve(SHELL, ["sh"], {**os.environ, MARK: name})  # noqa: S606 - no shell reads words
+        environ = {**os.environ, MARK: name, "SSH_CONNECTION": SSH_CONNECTION}
+        os.execve(SHELL, ["sh"], environ)  # noqa: S606 - no shell reads words
     except OSError as error:
         sys.stderr.write(f"the demo's target cannot be entered: {error.strerror}\n")
     return 1

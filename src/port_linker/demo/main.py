@@ -14,8 +14,10 @@ from port_linker.demo.free import HeldPorts, hold_ports
 from port_linker.demo.front import ClosableFrontEnd, DemoFront
 from port_linker.demo.helper import TargetProcess, start_target
 from port_linker.demo.play import Play
-from port_linker.demo.services import NAMES
+from port_linker.demo.services import NAMES, PORT_NAMES, QUIC
+from port_linker.demo.wire import LOOPBACK
 from port_linker.errors import PortLinkerError
+from port_linker.folders import state_folder
 from port_linker.session.settings import SessionSettings
 from port_linker.session.start import run_session
 from port_linker.ssh.target import parse_target
@@ -25,13 +27,18 @@ LEASE_S = 10  # if demo and target are both killed, the agent ends after it
 
 @dataclass(frozen=True)
 class DemoOptions:
-    """How the demo runs. as_json: the steps are told as events, not as lines on stdout."""
+    """How the demo runs.
+
+    as_json: the steps are told as events, not as lines on stdout. tunnel_builder: the pid of who
+    builds the sidecar's executable meanwhile, 0 for nobody.
+    """
 
     once: bool = False
     as_json: bool = False
     log_file: str | None = None
     verbosity: int = 0
     log_to_stderr: bool = False
+    tunnel_builder: int = 0
 
 
 async def run_demo(options: DemoOptions, open_ordinary: Callable[[], ClosableFrontEnd]) -> int:
@@ -62,7 +69,7 @@ class _Demo:
                 self._held.close()
 
     async def _open_target(self) -> str:
-        self._held = hold_ports(len(NAMES))
+        self._held = hold_ports(len(PORT_NAMES))
         ports = self._held.ports
         self._target = target = await start_target(ports)
         return steps.describe_target(target.is_private, target.host, ports)
@@ -110,6 +117,9 @@ def plan_session(options: DemoOptions, target: TargetProcess) -> SessionSettings
         verbosity=options.verbosity,
         log_to_stderr=options.log_to_stderr,
         allow_self=not target.is_private,
+        udp_ports=(target.ports[QUIC], target.ports[QUIC]),
+        udp_addresses=(LOOPBACK,),
+        tunnel_builder=options.tunnel_builder,
     )
 
 
@@ -121,8 +131,5 @@ def say(stream: TextIO, line: str) -> None:
 
 def _forget(spelling: str) -> None:
     """Remove what the session kept for its next run: this target never comes again."""
-    import platformdirs
-
-    folder = platformdirs.user_state_path("port-linker") / "targets"
     with contextlib.suppress(OSError):
-        os.unlink(folder / f"{parse_target(spelling).key}.json")
+        os.unlink(state_folder("targets", f"{parse_target(spelling).key}.json"))

@@ -11,7 +11,7 @@ from port_linker.demo.board import Board
 from port_linker.demo.helper import TargetProcess
 from port_linker.demo.steps import DemoEvent, DemoFault, Step, StepFailed
 from port_linker.model import parse_endpoint
-from port_linker.session.events import ServiceEvent
+from port_linker.session.events import LinkState, ServiceEvent
 
 TCP_DATA = bytes(range(256)) * 128  # 32 KiB: several segments, and every byte value
 UDP_DATA = bytes(range(256)) * 4
@@ -57,7 +57,7 @@ class Play:
 
 
 class SessionSteps:
-    """Steps 2 to 7, on a session that has begun."""
+    """Steps 2 to 8, on a session that has begun."""
 
     def __init__(self, board: Board, target: TargetProcess) -> None:
         self._board, self._target = board, target
@@ -73,6 +73,7 @@ class SessionSteps:
             (steps.UDP, self._echo_udp),
             (steps.LATE, self._start_late),
             (steps.STOP, self._stop_late),
+            (steps.QUIC, self._use_quic),
         ):
             await play.play(step, action)
         play.current = None
@@ -108,6 +109,13 @@ class SessionSteps:
         await probes.check_refused(address)
         took_ms = (clock.monotonic_s() - closed_s) * 1000
         return steps.describe_stop(self._ports["late"], took_ms)
+
+    async def _use_quic(self) -> str:
+        link = await self._board.wait_quic()
+        if link.state is not LinkState.UP:
+            return steps.describe_quic(False, link.reason, 0.0)
+        took_ms = await probes.echo_tcp(await self._address("tcp", "tcp"), b"x")
+        return steps.describe_quic(True, None, took_ms)
 
     async def _address(self, proto: str, name: str) -> tuple[str, int]:
         """Return where the service is bound here, once it is."""

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from typing import cast
 
 NAMES = ("web", "tcp", "udp", "late")
+QUIC = "quic"  # the port of the UDP path, which is no service
+PORT_NAMES = (*NAMES, QUIC)
 REQUEST_LIMIT_S = 10.0  # for a browser to send its request; then the place is free again
 CHUNK_BYTES = 64 << 10
 GREETING = b"hello from a service that started late\n"

@@ -30,7 +30,8 @@ TCP = Step(4, "tcp", "the TCP echo", 10.0)
 UDP = Step(5, "udp", "the UDP echo", 10.0)
 LATE = Step(6, "late", "a service that starts late", 10.0)
 STOP = Step(7, "stop", "a service that stops", 10.0)
-STEPS = (TARGET, SESSION, WEB, TCP, UDP, LATE, STOP)
+QUIC = Step(8, "quic", "the QUIC link", 20.0)
+STEPS = (TARGET, SESSION, WEB, TCP, UDP, LATE, STOP, QUIC)
 
 
 class DemoFault(Exception):
@@ -114,6 +115,16 @@ def describe_stop(port: int, took_ms: float) -> str:
         f"That service stops: localhost:{port} refuses connections {took_ms:.0f} ms later"
         " (a restart within 1 s would go unnoticed)."
     )
+
+
+def describe_quic(is_up: bool, reason: str | None, took_ms: float) -> str:
+    """Return the sentence of step 8. took_ms: of a connection and its first reply over QUIC."""
+    if is_up:
+        return (
+            "QUIC came up beside ssh and takes the new connections:"
+            f" {took_ms:.1f} ms for one and its first reply."
+        )
+    return f"QUIC is not used yet ({reason or 'no reason is known'}); all goes over ssh meanwhile."
 
 
 def describe_end(port: int, goes_on: bool) -> str:

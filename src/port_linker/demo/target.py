@@ -1,9 +1,9 @@
 """The demo's target, a process of its own: `python -P -m port_linker.demo.target MODE PORTS`. I/O.
 
 MODE: "private" makes a network of its own, "loopback" uses 127.77.0.1 of this machine. PORTS: of
-services.NAMES, with commas. It reads orders from stdin, "start NAME" or "stop NAME", and answers
-each with one JSON line on stdout; the first line tells that it is ready. It ends when its stdin
-does, so that it never outlives the demo, and takes along what the demo left on the target.
+services.PORT_NAMES, with commas. It reads orders from stdin, "start NAME" or "stop NAME", and
+answers each with one JSON line on stdout; the first line tells that it is ready. It ends when its
+stdin does, so that it never outlives the demo, and takes along what the demo left on the target.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from typing import Any
 
 from port_linker.demo.leftovers import end_marked
 from port_linker.demo.namespace import enter_private_network
-from port_linker.demo.services import NAMES, Services
+from port_linker.demo.services import PORT_NAMES, QUIC, Services
+from port_linker.demo.wire import Wire
 
 PRIVATE, LOOPBACK = "private", "loopback"
 HOSTS = {PRIVATE: "127.0.0.1", LOOPBACK: "127.77.0.1"}
@@ -33,12 +34,14 @@ def main(words: list[str] | None = None) -> int:
     mode, ports = sys.argv[1:] if words is None else words
     name = secrets.token_hex(8)
     try:
+        by_name = dict(zip(PORT_NAMES, map(int, ports.split(",")), strict=True))
+        wire = None
         if mode == PRIVATE:
+            wire = Wire(by_name[QUIC])
             enter_private_network()
         with contextlib.suppress(OSError), open("/proc/self/comm", "w", encoding="ascii") as file:
             file.write(PROCESS_NAME)
-        by_name = dict(zip(NAMES, map(int, ports.split(",")), strict=True))
-        asyncio.run(serve(HOSTS[mode], by_name, name))
+        asyncio.run(serve(HOSTS[mode], by_name, name, wire))
     except OSError as error:
         say(error=error.strerror or str(error))
         return 1
@@ -47,16 +50,20 @@ def main(words: list[str] | None = None) -> int:
     return 0
 
 
-async def serve(host: str, ports: Mapping[str, int], name: str) -> None:
+async def serve(host: str, ports: Mapping[str, int], name: str, wire: Wire | None) -> None:
     """Start what is there from the start, then follow orders. Raises OSError."""
     services = Services(host, ports)
     try:
+        if wire is not None:
+            wire.open()
         for each in AT_START:
             await services.start(each)
         say(pid=os.getpid(), name=name, host=host)
         await _follow_orders(services)
     finally:
         services.close()
+        if wire is not None:
+            wire.close()
 
 
 async def _follow_orders(services: Services) -> None:

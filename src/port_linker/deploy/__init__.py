@@ -16,5 +16,6 @@ bytecode.py   its byte code, kept beside it                          target, Pyt
 replies.py    the attacher's lines, parsed                           pure
 faults.py     why a channel did not open, in words                   pure
 channel.py    the open channel: socket, child, what happens to it    I/O
+words.py      what ssh says while it logs in                         I/O (a timer)
 connect.py    the steps from HOST to an open channel                 I/O
 """

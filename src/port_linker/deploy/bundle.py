@@ -9,11 +9,13 @@ import functools
 import hashlib
 import importlib.resources
 import io
+import os
 import shlex
 import zipfile
 import zlib
 from dataclasses import dataclass
 
+from port_linker.deploy.keep import load_or_build
 from port_linker.deploy.manifest import PACKAGE, compute_closure
 
 ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can hold
@@ -44,11 +46,16 @@ class Bundle:
 
 @functools.cache
 def build_bundle() -> Bundle:
-    """Return the agent's bundle; built once per process (it takes tens of milliseconds).
+    """Return the agent's bundle: the one kept on this machine, or built now (100 ms).
 
     Raises manifest.ManifestError if our own files do not fit together.
     """
-    return pack_bundle(compute_closure(read_own_module))
+    data = load_or_build(os.path.dirname(os.path.dirname(__file__)), _build_data)
+    return Bundle(data, hashlib.sha256(data).hexdigest())
+
+
+def _build_data() -> bytes:
+    return pack_bundle(compute_closure(read_own_module)).data
 
 
 def read_own_module(name: str) -> str | None:

@@ -1,14 +1,16 @@
 """The bundle's file on the target: found, checked, stored, pruned. Runs there; Python 3.9.
 
-Sent as source text in front of attacher.py (see bundle.py), so it imports nothing of ours. Only
-directories that are ours alone are used (lstat: a directory, our uid, mode 0700), so what stands in
-one was written by us; the digest guards against damage.
+Sent as source text in front of attacher.py (see bundle.py), so it imports nothing of ours; the
+agent keeps the sidecar's executable by it too. Only directories that are ours alone are used
+(lstat: a directory, our uid, mode 0700), so what stands in one was written by us; the digest guards
+against damage.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import itertools
 import os
 import socket
@@ -17,6 +19,7 @@ import stat
 KEEP_S = 7 * 86400.0  # files of older versions go after that time without use
 MAX_BUNDLE_BYTES = 16 << 20
 MAX_ENTRIES = 1000  # read of a directory that other people may fill
+SPARE_NAMES = 3  # abstract names beside an agent's first one
 MAX_SOCKET_PATH_BYTES = 107  # sockaddr_un of Linux has 108 with the end
 
 
@@ -102,6 +105,41 @@ def touch(path: str) -> None:
         os.utime(path)
 
 
+def hold(path: str) -> int | None:
+    """Keep a file from being pruned until the descriptor is closed, or this process ends.
+
+    Its age alone would not do: a wall clock that jumps makes every file old at once. None where
+    the file or the file system takes no lock (flock(2)); its age counts there.
+    """
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        os.close(fd)
+        return None
+    return fd
+
+
+def is_held(path: str) -> bool:
+    """Whether a process holds the file, as hold() does."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(fd)
+    return False
+
+
 def store_bundle(directories: list[str], digest: str, data: bytes) -> str | None:
     """Write the bundle into the first directory that takes it whole; None if none does."""
     for directory in directories:
@@ -111,11 +149,11 @@ def store_bundle(directories: list[str], digest: str, data: bytes) -> str | None
     return None
 
 
-def write_file(path: str, data: bytes) -> bool:
+def write_file(path: str, data: bytes, mode: int = 0o600) -> bool:
     """Replace a file in one step; False, with nothing left behind, on a full or failing disk."""
     part = path + "." + os.urandom(4).hex()
     try:
-        fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
         with open(fd, "wb") as file:
             file.write(data)
         os.replace(part, path)
@@ -148,6 +186,17 @@ def socket_path(directory: str | None, agent_id: str) -> str:
     return f"@port-linker-{os.geteuid()}-{agent_id}"
 
 
+def spare_names(agent_id: str, token: str) -> list[str]:
+    """Return the abstract names at which an agent listens if the first one is taken.
+
+    Every user sees the names that are in use, and may take one as soon as it is free. Without the
+    session's token nobody can tell the next one.
+    """
+    secrets = (f"{token} {agent_id} {number}".encode() for number in range(SPARE_NAMES))
+    ends = (sha256_hex(secret)[:32] for secret in secrets)
+    return [f"@port-linker-{os.geteuid()}-{end}" for end in ends]
+
+
 def connect_socket(path: str, limit_s: float) -> socket.socket:
     """Return a connection to an agent's socket, with that time limit. Raises OSError."""
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -161,7 +210,7 @@ def connect_socket(path: str, limit_s: float) -> socket.socket:
 
 
 def prune(directory: str, now_s: float) -> None:
-    """Remove bundles and sidecars unused for KEEP_S, and sockets as old that nobody listens on.
+    """Remove files that are unused for KEEP_S and not held, and old sockets with no listener.
 
     A younger socket stays even if it refuses: a home directory may be shared by several machines,
     and the socket of another machine's agent refuses here.
@@ -182,7 +231,7 @@ def prune(directory: str, now_s: float) -> None:
 
 def _is_alive(path: str, status: os.stat_result) -> bool:
     if not stat.S_ISSOCK(status.st_mode):
-        return False
+        return is_held(path)
     try:
         connect_socket(path, 1.0).close()
     except OSError as error:

@@ -12,6 +12,7 @@ from port_linker.deploy.faults import explain_failure
 from port_linker.deploy.plan import DeployPlan
 from port_linker.deploy.replies import AgentAttached, AttachFailed, parse_reply
 from port_linker.deploy.report import TargetReport
+from port_linker.deploy.words import LastWords
 from port_linker.errors import PortLinkerError, ProtocolError
 from port_linker.ssh.explain import explain_end
 from port_linker.ssh.process import ChildProcess
@@ -49,7 +50,7 @@ class StderrRouter:
         self.tail: collections.deque[str] = collections.deque(maxlen=KEPT_LINES)
         self.events: asyncio.Queue[ChannelEvent] = asyncio.Queue()
         self.failed: AttachFailed | None = None
-        self._on_text = on_text
+        self.words = LastWords(on_text)
 
     def route(self, line: str) -> None:
         """Take one line, already cleaned."""
@@ -64,7 +65,7 @@ class StderrRouter:
                 self.events.put_nowait(AgentRestarted(reply.pid, reply.sync))
         else:
             self.tail.append(line)
-            self._on_text(line)
+            self.words.put(line)
 
 
 class AgentChannel:

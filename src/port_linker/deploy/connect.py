@@ -30,6 +30,7 @@ from port_linker.deploy.settings import (
 from port_linker.errors import PortLinkerError
 from port_linker.ssh.command import needs_own_group, plan_command
 from port_linker.ssh.explain import explain_end, explain_login_timeout, explain_missing
+from port_linker.ssh.person import can_ask
 from port_linker.ssh.process import (
     ChildProcess,
     ProgramMissingError,
@@ -95,8 +96,10 @@ class _Opening:
             self._child = start_process(words, self._router.route, needs_own_group(words))
         except ProgramMissingError as error:
             raise explain_missing(self._target, str(error)) from error
+        self._began_s = min(self._began_s, self._child.began_s)
 
     async def abort(self) -> None:
+        self._router.words.release()
         if self._child is not None:
             await self._child.close()
 
@@ -116,8 +119,7 @@ class _Opening:
         nonce = secrets.token_hex(8)
         reader = ReportReader(nonce)
         limits = self._settings.limits
-        login_s = limits.unattended_login_s if self._unattended else limits.login_s
-        async with self._limit(login_s):
+        async with self._limit(limits.of_login(self._unattended, can_ask())):
             await self._send(fill_stage0(nonce, self._settings.target_python))
             data = await self._receive()
         self._done(f"{self._target} answers")
@@ -198,15 +200,16 @@ class _Opening:
         status = 0 if child.status is None else child.status
         tail = tuple(self._router.tail)
         if self._stage is Stage.LOGIN or not self._report.os:
-            return explain_end(self._target, status, tail)
+            return self._router.words.settle(explain_end(self._target, status, tail))
         return explain_stage_end(self._stage, self._target.display, status, tail)
 
     @contextlib.asynccontextmanager
-    async def _limit(self, limit_s: float) -> AsyncIterator[None]:
+    async def _limit(self, limit_s: float | None) -> AsyncIterator[None]:
         try:
             async with asyncio.timeout(limit_s):
                 yield
         except TimeoutError as error:
+            limit_s = limit_s or 0.0  # without a limit nothing times out
             if self._stage is Stage.LOGIN:
                 raise explain_login_timeout(self._target, limit_s) from error
             name = self._target.display
@@ -218,6 +221,7 @@ class _Opening:
         self._on_progress(StageBegun(stage))
 
     def _done(self, detail: str) -> None:
+        self._router.words.release()
         took_s = clock.monotonic_s() - self._began_s
         self._on_progress(StageDone(self._stage, took_s, detail))
 

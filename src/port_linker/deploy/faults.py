@@ -42,19 +42,21 @@ _FAILURES = {
     ),
 }
 
+_UNKNOWN = (
+    "PL-TARGET-ATTACH",
+    "{target} could not start the agent",
+    "port-linker doctor HOST looks at each step; the log has more",
+)
+
 
 def explain_failure(failed: AttachFailed, target_name: str) -> PortLinkerError:
     """Return the error for an attacher that gave up."""
-    code, message, hint = _FAILURES.get(
-        failed.code,
-        (
-            "PL-TARGET-ATTACH",
-            "{target} could not start the agent" + f" ({failed.code})",
-            "port-linker doctor HOST looks at each step; the log has more",
-        ),
-    )
-    said = f": {failed.detail}" if failed.detail else ""
-    return TargetError(message.format(target=target_name) + said, hint, code)
+    code, message, hint = _FAILURES.get(failed.code, _UNKNOWN)
+    # Our own words alone are a pattern; those of the target are put behind it.
+    text = message.format(target=target_name)
+    if failed.code not in _FAILURES:
+        text += f" ({failed.code})"
+    return TargetError(f"{text}: {failed.detail}" if failed.detail else text, hint, code)
 
 
 _LOGIN_SHELL = "check what the login runs there: port-linker needs a plain sh"

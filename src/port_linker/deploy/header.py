@@ -29,6 +29,5 @@ def encode_header(
         "digest": digest,
         "size": size,
         "lease": list(settings.lease_s),
-        "agent_options": dict(settings.agent_options),
     }
     return json.dumps(header).encode() + b"\n"

@@ -70,7 +70,7 @@ def find_imports(text: str, name: str) -> list[tuple[str, str | None]]:
     Raises ManifestError for an import relative to the package; house style has none.
     """
     found: list[tuple[str, str | None]] = []
-    for statement in _walk_statements(_parse(text, name).body):
+    for statement in _walk_statements(parse_source(text, name).body):
         if isinstance(statement, ast.Import):
             found += [(alias.name, None) for alias in statement.names]
         elif isinstance(statement, ast.ImportFrom):
@@ -80,8 +80,10 @@ def find_imports(text: str, name: str) -> list[tuple[str, str | None]]:
     return found
 
 
-def _parse(text: str, name: str) -> ast.Module:
-    """Parse; again where CPython tripped over itself.
+def parse_source(
+    text: str | bytes, name: str, version: tuple[int, int] | None = None
+) -> ast.Module:
+    """Parse, in the grammar of a version of Python; again where CPython tripped over itself.
 
     One counter of its serves every parse of the process, so one that comes in between (a thread's,
     or a finalizer's that formats a traceback) makes this one fail: SystemError "AST constructor
@@ -89,8 +91,8 @@ def _parse(text: str, name: str) -> ast.Module:
     """
     for _ in range(PARSE_TRIES - 1):
         with contextlib.suppress(SystemError):
-            return ast.parse(text, name)
-    return ast.parse(text, name)
+            return ast.parse(text, name, feature_version=version)
+    return ast.parse(text, name, feature_version=version)
 
 
 def _walk_statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:

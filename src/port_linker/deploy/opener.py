@@ -123,11 +123,10 @@ class Opener:
         return {
             "id": self.header["agent"],
             "token": self.header["token"],
-            "socket": self.supply.address,
+            "sockets": self.supply.addresses_to_take(),
             "dir": self.supply.directory,
             "version": self.header["version"],
             "lease": self.header["lease"],
-            "options": self.header.get("agent_options", {}),
         }
 
     def attach(self, agent: Agent, sync: str, limit_s: float) -> str | None:

@@ -3,31 +3,36 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from port_linker import __version__
-
-LEASE_WITH_FLOWS_S = 12 * 3600.0
-LEASE_IDLE_S = 120.0
+from port_linker.agent.lease import LEASE_IDLE_S, LEASE_WITH_FLOWS_S
 
 
 @dataclass(frozen=True)
 class StepLimits:
     """Seconds that each step may take; past it the attempt ends with one clear error.
 
-    login_s: until the first byte of the target, with a person who may type a password.
-    unattended_login_s: the same when nobody is asked.
+    login_s: until the first byte of the target, with nobody there to answer a question.
+    unattended_login_s: the same when nobody shall be asked, as after an outage.
     shell_s: from that first byte to the end of stage 0's report.
     upload_s: without one byte of the bundle going on. attach_s: until the agent has the channel.
+    asked_login_s: as login_s, with a person at the terminal, who may take their time.
     """
 
-    login_s: float = 180.0
+    login_s: float = 60.0
     unattended_login_s: float = 30.0
     shell_s: float = 30.0
     upload_s: float = 30.0
     attach_s: float = 30.0
+
+    def of_login(self, unattended: bool, can_ask: bool) -> float | None:
+        """Return the limit of a login. can_ask: whether a person is there."""
+        if unattended:
+            return self.unattended_login_s
+        return self.asked_login_s if can_ask else self.login_s
+
+    asked_login_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -49,7 +54,6 @@ class ConnectSettings:
     ssh_options: tuple[str, ...] = ()
     target_python: str | None = None
     lease_s: tuple[float, float] = (LEASE_WITH_FLOWS_S, LEASE_IDLE_S)
-    agent_options: Mapping[str, Any] = field(default_factory=dict)
     version: str = __version__
     limits: StepLimits = StepLimits()
 

@@ -29,6 +29,7 @@ class Supply:
 
     def __init__(self, header: dict[str, Any]) -> None:
         self.agent_id = header["agent"]
+        self.names = cache.spare_names(self.agent_id, str(header["token"]))
         self.digest = header["digest"]
         self.size = int(header["size"])
         opened = [cache.open_dir(path) for path in header["dirs"]]
@@ -37,6 +38,7 @@ class Supply:
         self.program = ""
         self.directory: str | None = None
         self._claim = os.urandom(16).hex().encode()
+        self._held: list[int | None] = []  # descriptors of files in use, for this process's life
 
     def open(self, read_bundle: ReadBundle) -> None:
         """Find the bundle in our directories, or read it from the host and store it.
@@ -53,6 +55,7 @@ class Supply:
         if not path.startswith("/proc/"):
             self.directory = os.path.dirname(path)
             self.program = bytecode.find_code(path) or path
+            self._held += [cache.hold(self.bundle), cache.hold(self.program)]
 
     def _receive(self, read_bundle: ReadBundle) -> bytes:
         if not 0 < self.size <= cache.MAX_BUNDLE_BYTES:
@@ -75,7 +78,13 @@ class Supply:
 
     def addresses(self) -> list[str]:
         """Return every place where a running agent may listen."""
-        return [cache.socket_path(path, self.agent_id) for path in [*self.directories, None]]
+        places = [cache.socket_path(path, self.agent_id) for path in [*self.directories, None]]
+        return places + self.names
+
+    def addresses_to_take(self) -> list[str]:
+        """Return where a new agent listens: at the first of these that it can have."""
+        first = cache.socket_path(None, self.agent_id)
+        return list(dict.fromkeys((self.address, first, *self.names)))
 
     def command(self, control_fd: int) -> list[str]:
         """Return the words that start an agent."""
@@ -98,6 +107,7 @@ class Supply:
         """Write down that this attacher looks after the agent from now on."""
         if self.directory is not None:
             cache.write_file(self._claim_path, self._claim)
+            self._held.append(cache.hold(self._claim_path))
 
     def is_claimed_by_another(self) -> bool:
         """Whether a newer attacher looks after the agent."""

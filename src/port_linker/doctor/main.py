@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from port_linker import clock
-from port_linker.agent.facts import read_facts
 from port_linker.binding.sockets import read_local_facts
 from port_linker.deploy.channel import AgentChannel
 from port_linker.doctor import checks, judge
@@ -17,6 +16,7 @@ from port_linker.doctor.probe import LinkProbe
 from port_linker.doctor.quic import QuicExamination
 from port_linker.errors import PortLinkerError, TargetError
 from port_linker.protocol.messages import Facts, parse_facts
+from port_linker.session.local import is_this_machine
 from port_linker.ssh.target import Target
 
 PINGS = 5
@@ -164,9 +164,3 @@ class _Examination:
         probed = await self._ask()
         ended_s = clock.wall_s()
         return judge.judge_clock(probed.wall_s - (began_s + ended_s) / 2, (ended_s - began_s) / 2)
-
-
-def is_this_machine(facts: Facts) -> bool:
-    """Whether the target is this very machine (a session with it is refused)."""
-    here = read_facts("")
-    return facts.boot_id == here.boot_id != "" and facts.netns == here.netns != ""

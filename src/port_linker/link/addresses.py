@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable
 
-from port_linker.model import format_endpoint
+from port_linker.model import IPAddress, format_endpoint, plain_address
 from port_linker.protocol.quic import MAX_ADDRESSES
 
 
@@ -24,15 +24,13 @@ def plan_addresses(
     direct = list(ssh_addresses)
     found: dict[str, None] = {}
     for text in [*direct, *reported]:
-        address = ipaddress.ip_address(text)
-        mapped = getattr(address, "ipv4_mapped", None)
-        plain = mapped or address
+        plain = plain_address(text)
         if _may_try(plain, is_direct=text in direct):
             found[format_endpoint(str(plain), port)] = None
     return tuple(found)[:MAX_ADDRESSES]
 
 
-def _may_try(address: ipaddress.IPv4Address | ipaddress.IPv6Address, *, is_direct: bool) -> bool:
+def _may_try(address: IPAddress, *, is_direct: bool) -> bool:
     if address.is_multicast or address.is_unspecified or address == _BROADCAST:
         return False
     if getattr(address, "scope_id", None):

@@ -1,7 +1,10 @@
 """Which link takes new flows, and why, in words. Pure; `now` is monotonic seconds.
 
 stdio -> quic   QUIC has answered over UDP; or, after trouble, has been well for a while
-quic -> stdio   at once when QUIC is not heard, goes by the path of last resort, or is gone
+quic -> stdio   at once when what either side sends by QUIC is not acknowledged, when it goes by the
+                path of last resort, or is gone
+
+Where there is no other link nothing has to prove itself: QUIC is taken with its first answer.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from port_linker.link.interface import LinkKind
 
 WELL_S = 2.0  # after trouble QUIC must be well so long; chosen: a heartbeat
 MAX_WELL_S = 60.0  # each trouble that comes soon after the last doubles it, up to this
+SILENT = "UDP does not answer"
 CALM_S = 300.0  # after so long without trouble the first wait counts again
 
 
@@ -33,6 +37,7 @@ class LinkChooser:
         self._must_hold = False
         self._troubled_at: float | None = None
         self._is_relayed = False
+        self._quiet: set[bool] = set()  # whose packets lack acknowledgements: the peer's, ours
 
     def choose(self, now: float, *, is_stdio_up: bool) -> Choice:
         """Return the choice for now; it may change with time alone, so ask again at each tick."""
@@ -41,20 +46,32 @@ class LinkChooser:
         holds_s = self._wait_s if self._must_hold else 0.0
         if is_stdio_up and now - self._well_since < holds_s:
             return Choice(LinkKind.STDIO, "UDP answers again; it must hold for a while first")
+        self._must_hold = False  # flows are there: ssh that comes back is no reason to move them
         return Choice(LinkKind.QUIC, "")
 
     def connected(self, now: float) -> None:
         """The connection is up: QUIC has answered."""
         self._is_relayed = False
+        self._quiet.clear()
         self._recover(now)
 
-    def quiet(self, now: float) -> None:
-        """Nothing was heard for 2.5 s."""
-        self._worry("nothing is heard over UDP", now)
+    def note(self, is_quiet: bool, now: float, *, is_peers: bool = False) -> None:
+        """Take `quiet` or `heard`."""
+        if is_quiet:
+            self.quiet(now, is_peers=is_peers)
+        else:
+            self.heard(now, is_peers=is_peers)
 
-    def heard(self, now: float) -> None:
-        """The peer is heard again; over the path of last resort that is no reason to go back."""
+    def quiet(self, now: float, *, is_peers: bool = False) -> None:
+        """What we sent lately is not acknowledged; or the peer says so of its packets."""
+        self._quiet.add(is_peers)
         if not self._is_relayed:
+            self._worry(SILENT, now)
+
+    def heard(self, now: float, *, is_peers: bool = False) -> None:
+        """Packets are acknowledged again; by the path of last resort that proves nothing of UDP."""
+        self._quiet.discard(is_peers)
+        if not self._is_relayed and not self._quiet:
             self._recover(now)
 
     def path_changed(self, is_relayed: bool, now: float, *, is_stdio_up: bool) -> None:
@@ -63,16 +80,18 @@ class LinkChooser:
         Without the stdio link they go by UDP for want of another way, not because it answered.
         """
         self._is_relayed = is_relayed
+        self._quiet.discard(True)  # the peer said it of the other way
         if is_relayed:
             self._worry("UDP does not pass; open flows go over ssh", now)
-        elif is_stdio_up:
+        elif is_stdio_up and not self._quiet:
             self._recover(now)
         elif self._trouble is not None:
-            self._trouble = "nothing is heard over UDP"
+            self._trouble = SILENT  # until `heard`
 
     def ended(self, reason: str) -> None:
         """The connection, or one of the sidecars, is gone; or an attempt came to nothing."""
         self._is_relayed = False
+        self._quiet.clear()
         self._trouble, self._well_since = reason, None
         self._must_hold = False  # that another attempt succeeds is proof enough
 

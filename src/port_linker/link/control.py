@@ -10,13 +10,15 @@ import json
 from dataclasses import dataclass, field
 from typing import Any, Mapping, Optional, Union  # noqa: UP035 - Python 3.9
 
+from port_linker.agent.lease import LEASE_WITH_FLOWS_S
 from port_linker.errors import ProtocolError
 
-VERSION = 1  # the first line each way says it
-MAX_LINE_BYTES = 1024 * 1024
+VERSION = 2  # the first line each way says it
+MAX_LINE_BYTES = 2 * 1024 * 1024  # a table of 8,192 services with two IPv6 addresses each
 
 ROLE_HOST = "host"
 ROLE_TARGET = "target"
+DOOR = "door"  # what a flow to the agent's own door names; no service's key is like it
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ class Peer:
     secret: str = field(repr=False)  # never in a log
     connection_id: str = field(repr=False)
     addresses: tuple[str, ...] = ()
-    lease_s: int = 12 * 3600
+    lease_s: int = int(LEASE_WITH_FLOWS_S)
 
     def to_json(self) -> dict[str, Any]:
         """Return the object of the line."""
@@ -110,13 +112,39 @@ class Release:
 
 @dataclass(frozen=True)
 class Services:
-    """Target: what may be dialled, whole: addresses by service key."""
+    """Target: what may be dialled, whole: addresses by service key.
+
+    owners: whose socket each was, by uid; one that is another user's by now is not dialled. What
+    is not named may be anybody's.
+    """
 
     table: Mapping[str, tuple[str, ...]]
+    owners: Mapping[str, int] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Return the object of the line."""
-        return {"cmd": "services", "table": {key: list(row) for key, row in self.table.items()}}
+        table = {key: list(row) for key, row in self.table.items()}
+        return {"cmd": "services", "table": table, "owners": dict(self.owners)}
+
+
+@dataclass(frozen=True)
+class Door:
+    """Target: where the agent itself is entered: a path, or "@name" of an abstract socket."""
+
+    address: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the object of the line."""
+        return {"cmd": "door", "address": self.address}
+
+
+@dataclass(frozen=True)
+class Enter:
+    """Host: carry a stream to the agent's door. One descriptor."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the object of the line."""
+        return {"cmd": "enter", "fds": 1}
 
 
 @dataclass(frozen=True)
@@ -152,6 +180,17 @@ class Path:
 
 
 @dataclass(frozen=True)
+class PeerQuiet:
+    """Pass on what the peer's side says: whether its packets lack acknowledgements."""
+
+    is_quiet: bool
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the object of the line."""
+        return {"cmd": "peer_quiet", "is_quiet": self.is_quiet}
+
+
+@dataclass(frozen=True)
 class AskStats:
     """Answered by Stats."""
 
@@ -170,13 +209,20 @@ class Shutdown:
 
 
 Command = Union[
-    Hello, Start, Peer, Adopt, Release, Services, ResetFlows, Rebind, Path, AskStats, Shutdown
-]
+    Hello, Start, Peer, Adopt, Release, Services, Door, Enter, ResetFlows, Rebind, Path, PeerQuiet,
+    AskStats, Shutdown,
+]  # fmt: skip
 
 
-def encode_command(command: Command) -> bytes:
-    """Return the line, its end included. Raises ProtocolError past MAX_LINE_BYTES."""
-    line = json.dumps(command.to_json(), separators=(",", ":")).encode() + b"\n"
+def encode_command(command: Command, number: Optional[int] = None) -> bytes:
+    """Return the line, its end included; number: what its answer must carry.
+
+    Raises ProtocolError past MAX_LINE_BYTES.
+    """
+    row = command.to_json()
+    if number is not None:
+        row["id"] = number
+    line = json.dumps(row, separators=(",", ":")).encode() + b"\n"
     if len(line) > MAX_LINE_BYTES:
         raise ProtocolError(f"a command of {len(line)} bytes is past the limit of a line")
     return line

@@ -9,6 +9,7 @@ from collections import deque
 from dataclasses import dataclass, replace
 
 OVER_SSH = "ssh"  # the path of last resort: packets inside the stdio link
+OVER_QUIC = "quic"  # the stdio link inside QUIC, while ssh is gone
 LOSS_WINDOW_S = 10.0  # chosen: long enough for a share, short enough to be "now"
 FEW_PACKETS = 100  # a share of fewer says nothing
 
@@ -24,7 +25,7 @@ RATE_NEWS_BYTES_PER_S = 1000.0
 class Figures:
     """What is known of a link now; None where it is not.
 
-    path: the target's address and port over UDP, or OVER_SSH. mtu: bytes in a UDP packet.
+    path: the target's address and port over UDP, OVER_SSH or OVER_QUIC. mtu: bytes in a UDP packet.
     up: from the host to the target.
     """
 

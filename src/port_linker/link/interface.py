@@ -31,14 +31,15 @@ class Binding:
     """A local socket that stands in for one service.
 
     sock: listening (TCP) or bound (UDP), non-blocking, on loopback.
-    accepts: asked with a TCP peer's address, or each new UDP client's, before it is carried
-    (--own-user-only); False resets it. A sidecar asks the kernel the same question by itself.
+    accepts: asked with a peer's address before it is carried (--own-user-only), for UDP with each
+    datagram; returns what names the peer's socket, None if it may not pass. A sidecar asks the
+    kernel the same question by itself.
     """
 
     service: ServiceId
     sock: socket.socket
     local: str  # "127.0.0.1:5432"
-    accepts: Callable[[tuple[str, int]], bool] | None = None
+    accepts: Callable[[tuple[str, int]], bytes | None] | None = None
 
 
 class Link(Protocol):

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
 from port_linker.errors import ProtocolError
 from port_linker.link.interface import Binding, LinkKind, Traffic
-from port_linker.link.tcp_port import TcpPort
+from port_linker.link.tcp_port import OUTAGE_WAIT_S, TcpPort
 from port_linker.model import Proto, ServiceId
 from port_linker.mux.engine import Engine
 from port_linker.mux.udp import UdpPort
@@ -20,6 +21,7 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 SWEEP_S = 5.0  # idle UDP associations are looked for this often
+KEPT_PINGS = 8  # sent every 2 s; an answer to an older one is of no interest
 KEPT_COUNTERS = 4096  # of services, those that are gone included; the oldest leave first
 
 
@@ -47,11 +49,13 @@ class MuxLink:
     def __init__(self, owner: LinkOwner, me: str) -> None:
         self._owner = owner
         self._me = me
+        self.outage_wait_s = OUTAGE_WAIT_S  # of a new connection, for the link to come back
         self._agent = ""  # whose state the engine holds
         self._engine = Engine(self, accepts_flows=False)
         self._tcp: dict[ServiceId, dict[str, TcpPort]] = {}
         self._udp: dict[ServiceId, dict[str, UdpPort]] = {}
         self._traffic: dict[ServiceId, Traffic] = {}
+        self._pinged: deque[int] = deque(maxlen=KEPT_PINGS)  # clocks that were not answered yet
         self._loop = asyncio.get_running_loop()
         self._sweeper = self._loop.call_later(SWEEP_S, self._sweep)
 
@@ -59,11 +63,16 @@ class MuxLink:
 
     def connect(self, descriptors: tuple[int, int], secret: bytes) -> None:
         """Speak over a new pipe; flows go on once the agent has answered."""
+        self._pinged.clear()
         pump = self._engine.connect(descriptors, secret)
         pump.start()
         received = self._engine.machine.receipt.received_bytes
         self._engine.machine.send_hello(Hello(self._me, self._agent, received).to_json())
         self._engine.flush()
+
+    def pace_by(self, is_behind: Callable[[], bool]) -> None:
+        """Have what the agent says wait while is_behind() is true; call it before `connect`."""
+        self._engine.is_behind = is_behind
 
     def disconnect(self) -> None:
         """Drop the pipe; flows wait for the next one."""
@@ -91,7 +100,8 @@ class MuxLink:
 
     def ping(self) -> None:
         """Ask for a sign of life."""
-        self._engine.machine.send_ping(time.monotonic_ns())
+        self._pinged.append(time.monotonic_ns())
+        self._engine.machine.send_ping(self._pinged[-1])
         self._engine.flush()
 
     # Link
@@ -103,7 +113,7 @@ class MuxLink:
         if len(self._traffic) > KEPT_COUNTERS:
             self._forget_counters(service)
         if service.proto is Proto.TCP:
-            port = TcpPort(self._engine, binding, traffic)
+            port = TcpPort(self._engine, binding, traffic, self.outage_wait_s)
             self._tcp.setdefault(service, {})[binding.local] = port
         else:
             udp = UdpPort(self._engine, service.key, binding.sock, traffic, binding.accepts)
@@ -212,8 +222,10 @@ class MuxLink:
         self._owner.on_control(message)
 
     def on_pong(self, clock: int) -> None:
-        """A ping was answered."""
-        self._owner.on_round_trip((time.monotonic_ns() - clock) / 1e9)
+        """A ping was answered; what answers none of ours, or one a second time, says nothing."""
+        if clock in self._pinged:
+            self._pinged.remove(clock)
+            self._owner.on_round_trip((time.monotonic_ns() - clock) / 1e9)
 
     def on_lost(self, reason: str) -> None:
         """The pipe ended. After nonsense nothing can be resumed: both ends begin anew."""

@@ -7,9 +7,11 @@ never wait; with no sidecar attached there is nothing to do.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from port_linker.errors import PortLinkerError
 from port_linker.link import control, reports
@@ -24,6 +26,7 @@ logger = logging.getLogger(__name__)
 OnAdopted = Callable[[bool], None]
 RETRY_S = 0.05  # a sidecar that has just connected may not be ready to adopt yet
 TRIES = 3
+KEPT_COUNTERS = 4096  # of services, those that are gone included; the oldest leave first
 
 
 @dataclass(frozen=True)
@@ -55,12 +58,18 @@ class QuicLink:
         self._sidecar: Sidecar | None = None
         self._numbers: dict[tuple[ServiceId, str], int] = {}
         self._last_number = 0
+        self._unasked: set[int] = set()  # those whose turn has not come
         self._work: asyncio.Queue[_Work] = asyncio.Queue()  # bounded by the bindings there may be
         self._worker: asyncio.Task[None] | None = None
         self._past: dict[ServiceId, Traffic] = {}  # of sidecars that have ended
         self._present: dict[ServiceId, reports.ServiceStats] = {}
 
     # The sidecar
+
+    @property
+    def sidecar(self) -> Sidecar | None:
+        """The one that is attached."""
+        return self._sidecar
 
     def attach(self, sidecar: Sidecar) -> None:
         """Work with this sidecar from now on; it is connected."""
@@ -74,6 +83,7 @@ class QuicLink:
         if worker is not None:
             await stop_task(worker)
         self._numbers.clear()
+        self._unasked.clear()
         while not self._work.empty():
             work = self._work.get_nowait()
             if isinstance(work, _Adopt):
@@ -81,15 +91,19 @@ class QuicLink:
         for service, row in self._present.items():
             _add(self._past.setdefault(service, Traffic()), row)
             self._past[service].flows_open = 0
+        _forget_oldest(self._past)
         self._present = {}
 
     def set_stats(self, stats: reports.Stats) -> None:
         """Take the sidecar's counters in."""
         for key, row in stats.services.items():
+            if key == control.DOOR:
+                continue  # the stdio link, whose flows are counted by itself
             try:
                 self._present[parse_service_key(key)] = row
             except ValueError:
                 logger.debug("a counter of an unknown service", extra={"service": key})
+        _forget_oldest(self._present)
 
     # Link
 
@@ -103,13 +117,15 @@ class QuicLink:
             return
         self._last_number += 1
         self._numbers[_key(binding)] = self._last_number
+        self._unasked.add(self._last_number)
         self._work.put_nowait(_Adopt(self._last_number, binding, on_done))
 
     def release(self, binding: Binding) -> None:
         """Stop to take new ones; flows that are open go on. The socket stays open."""
         number = self._numbers.pop(_key(binding), None)
-        if number is not None and self._sidecar is not None:
-            self._work.put_nowait(_Release(number))
+        if number is None or number in self._unasked or self._sidecar is None:
+            return  # the sidecar never gets it, however fast services come and go
+        self._work.put_nowait(_Release(number))
 
     def hold(self, service: ServiceId, deadline_s: float | None) -> None:
         """A held service belongs to the stdio link; the switch sees to it."""
@@ -143,6 +159,7 @@ class QuicLink:
     async def _do(self, sidecar: Sidecar, work: _Work) -> None:
         match work:
             case _Adopt(number, binding, on_done):
+                self._unasked.discard(number)
                 is_wanted = self._numbers.get(_key(binding)) == number
                 is_adopted = is_wanted and await self._adopt(sidecar, number, binding)
                 on_done(is_adopted)
@@ -162,6 +179,9 @@ class QuicLink:
             except SidecarFailed as error:
                 if error.fault != "not-connected" or not left:
                     logger.warning("a binding stays on stdio", extra={"reason": error.message})
+                    # It may take the socket yet: what is behind in its queue makes it let go.
+                    with contextlib.suppress(SidecarFailed):
+                        await sidecar.send(control.Release(number))
                     return False
             else:
                 return True
@@ -171,6 +191,14 @@ class QuicLink:
 
 def _key(binding: Binding) -> tuple[ServiceId, str]:
     return binding.service, binding.local
+
+
+def _forget_oldest(rows: dict[ServiceId, Any]) -> None:
+    """Drop counters past KEPT_COUNTERS of services that have no open flow."""
+    if len(rows) > KEPT_COUNTERS:
+        idle = [service for service, row in rows.items() if not row.flows_open]
+        for service in idle[: len(rows) - KEPT_COUNTERS]:
+            del rows[service]
 
 
 def _add(traffic: Traffic, row: reports.ServiceStats) -> None:

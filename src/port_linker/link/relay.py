@@ -8,8 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import socket
 from typing import Callable, Optional
+
+from port_linker.errors import PortLinkerError
+from port_linker.link import control
+from port_linker.link.sidecar import Sidecar
+
+logger = logging.getLogger(__name__)
 
 BURST = 64  # packets in one turn of the loop
 MAX_PACKET_BYTES = 65_535
@@ -38,6 +45,20 @@ class Relay:
         self._sock = ours
         self._loop.add_reader(ours, self._on_readable)
         return theirs
+
+    async def lay(self, sidecar: Sidecar, is_attached: bool) -> None:
+        """Give the sidecar a new socket, or take the path away: the stdio link came or went."""
+        try:
+            if not is_attached:
+                self.close()
+                await sidecar.send(control.Path(False))
+                return
+            with self.open() as theirs:
+                await sidecar.send(control.Path(True), [theirs.fileno()])
+        except PortLinkerError:
+            self.close()  # the sidecar has ended; its owner is notified of that elsewhere
+        except OSError as error:  # no descriptor is left
+            logger.warning("no path of last resort", extra={"reason": error.strerror})
 
     @property
     def is_open(self) -> bool:

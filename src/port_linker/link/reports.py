@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Callable, Mapping, Optional, Union  # noqa: UP035 - Python 3.9
 
 from port_linker.errors import ProtocolError
+from port_linker.link.control import DOOR
 from port_linker.model import clean_text
 
 MAX_DETAIL_CHARS = 500
@@ -57,12 +58,12 @@ class Released:
 
 @dataclass(frozen=True)
 class Quiet:
-    """Nothing was heard for 2.5 s."""
+    """What was sent lately is not acknowledged: the path does not work, one way or both."""
 
 
 @dataclass(frozen=True)
 class Heard:
-    """The peer is heard again."""
+    """What is sent is acknowledged again."""
 
 
 @dataclass(frozen=True)
@@ -108,15 +109,19 @@ class ConnectionStats:
 
 @dataclass(frozen=True)
 class Stats:
-    """All counters: by service key, and the connection's if there is one."""
+    """All counters: by service key, and the connection's if there is one.
+
+    acked_packets: those that the peer acknowledged, so the only ones that prove it alive.
+    """
 
     services: Mapping[str, ServiceStats]
     connection: Optional[ConnectionStats]
+    acked_packets: int = 0
 
     @property
     def flows_open(self) -> int:
-        """Flows of all services together."""
-        return sum(row.flows_open for row in self.services.values())
+        """Flows of all services together; the stdio link inside QUIC is none."""
+        return sum(row.flows_open for key, row in self.services.items() if key != DOOR)
 
 
 @dataclass(frozen=True)
@@ -142,15 +147,17 @@ Event = Union[
 ]  # fmt: skip
 
 
-def parse_event(line: bytes) -> Optional[Event]:
-    """Return the event of a line, None for one that we do not know; unknown keys are ignored.
+def parse_event(line: bytes) -> tuple[Optional[Event], Optional[int]]:
+    """Return the event of a line and the number of the question that it answers, if it does.
 
-    Raises ProtocolError if the line is malformed.
+    None instead of an event that we do not know; unknown keys are ignored. Raises ProtocolError
+    if the line is malformed.
     """
     try:
         row = json.loads(line)
         read = _READERS.get(row["event"])
-        return None if read is None else read(row)
+        number = _count(row, "re") if "re" in row else None
+        return None if read is None else read(row), number
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise ProtocolError("the sidecar wrote a malformed line") from error
 
@@ -193,7 +200,9 @@ _READERS: dict[str, Callable[[Mapping[str, Any]], Event]] = {
     "path_changed": lambda row: PathChanged(_text(row, "via"), _text(row, "address")),
     "closed": lambda row: Closed(_text(row, "reason"), _text(row, "detail")),
     "stats": lambda row: Stats(
-        _read_services(row["services"]), _read_connection(row["connection"])
+        _read_services(row["services"]),
+        _read_connection(row["connection"]),
+        _count(row, "acked_packets"),
     ),
     "log": lambda row: Logged(_text(row, "level"), _text(row, "message")),
     "error": lambda row: Failed(

@@ -50,17 +50,21 @@ class Sidecar:
         self._loop = asyncio.get_running_loop()
         self._lock = asyncio.Lock()
         self._lines = control.LineBuffer()
-        self._asked: Optional[tuple[str, type, asyncio.Future[reports.Event]]] = None
+        self._number = 0  # of the last question
+        self._asked: Optional[tuple[int, asyncio.Future[reports.Event]]] = None
         self._ready: asyncio.Future[reports.Event] = self._loop.create_future()
         self._is_over = False
         self._reaping: Optional[asyncio.Task[Any]] = None
         self.version = ""
-        self._sock, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            self._sock, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        except OSError as error:  # no descriptor is left
+            raise _explain_start(error) from error
         try:
             self._process = SidecarProcess(command, theirs, descriptors)
         except OSError as error:
             self._sock.close()
-            raise SidecarFailed("start", f"the sidecar does not start: {error.strerror}") from error
+            raise _explain_start(error) from error
         finally:
             theirs.close()
         self._sock.setblocking(False)
@@ -102,9 +106,10 @@ class Sidecar:
         """
         async with self._lock:
             future: asyncio.Future[reports.Event] = self._loop.create_future()
-            self._asked = (str(command.to_json()["cmd"]), answer, future)
+            self._number += 1
+            self._asked = (self._number, future)
             try:
-                await self._send(command, descriptors)
+                await self._send(command, descriptors, self._number)
                 found = await self._within(limit_s, future)
             finally:
                 self._asked = None
@@ -130,11 +135,13 @@ class Sidecar:
         finally:
             timer.cancel()
 
-    async def _send(self, command: control.Command, descriptors: Sequence[int]) -> None:
+    async def _send(
+        self, command: control.Command, descriptors: Sequence[int], number: Optional[int] = None
+    ) -> None:
         if self._is_over:
             raise SidecarFailed("died", "the sidecar has ended")
         try:
-            await send_line(self._sock, control.encode_command(command), descriptors)
+            await send_line(self._sock, control.encode_command(command, number), descriptors)
         except OSError as error:
             raise SidecarFailed("died", "the sidecar has ended") from error
 
@@ -162,13 +169,13 @@ class Sidecar:
             return
         try:
             for line in self._lines.feed(data):
-                event = reports.parse_event(line)
+                event, number = reports.parse_event(line)
                 if event is not None and not self._is_over:
-                    self._take(event)
+                    self._take(event, number)
         except ProtocolError as error:
             self._end(error.message)
 
-    def _take(self, event: reports.Event) -> None:
+    def _take(self, event: reports.Event, number: Optional[int]) -> None:
         if isinstance(event, reports.Logged):
             level = _LEVELS.get(event.level, logging.DEBUG)
             logger.log(level, "sidecar: %s", event.message, extra={"pid": self.pid})
@@ -177,12 +184,12 @@ class Sidecar:
             if not self._ready.done():
                 self._ready.set_result(event)
             return
-        if self._asked is not None and _is_answer(event, self._asked[0], self._asked[1]):
-            future = self._asked[2]
-            if not future.done():
-                future.set_result(event)
-                return
-        self._on_event(event)
+        if number is None:
+            self._on_event(event)
+        elif self._asked is not None and self._asked[0] == number and not self._asked[1].done():
+            self._asked[1].set_result(event)
+        else:
+            logger.debug("an answer came too late", extra={"answer": repr(event)})
 
     # Its end
 
@@ -202,15 +209,13 @@ class Sidecar:
         self._loop.remove_reader(self._sock)
         self._sock.close()
         failure = SidecarFailed("died", reason)
-        if self._asked is not None and not self._asked[2].done():
-            self._asked[2].set_exception(failure)
+        if self._asked is not None and not self._asked[1].done():
+            self._asked[1].set_exception(failure)
         if not self._ready.done():
             self._ready.set_exception(failure)
             self._ready.exception()  # nobody may be waiting
         self._reaping = start_task(self._process.end(), f"reap sidecar {self.pid}")
 
 
-def _is_answer(event: reports.Event, name: str, answer: type) -> bool:
-    if isinstance(event, reports.Failed):
-        return event.cmd in (name, "")
-    return isinstance(event, answer)
+def _explain_start(error: OSError) -> SidecarFailed:
+    return SidecarFailed("start", f"the sidecar does not start: {error.strerror}")

@@ -7,13 +7,16 @@ flows end where they began.
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import logging
 from dataclasses import dataclass
 
+from port_linker.link.bound import BoundList
 from port_linker.link.interface import Binding, LinkKind, Traffic
 from port_linker.link.mux_link import MuxLink
 from port_linker.link.quic_link import QuicLink
+from port_linker.link.sidecar import Sidecar
 from port_linker.model import ServiceId
 
 logger = logging.getLogger(__name__)
@@ -37,6 +40,8 @@ class SwitchLink:
         self._stdio, self._quic = stdio, quic
         self._seats: dict[ServiceId, dict[str, _Seat]] = {}  # by service, then local address
         self._held: set[ServiceId] = set()
+        self._bound = BoundList(stdio)
+        self._is_noted = False  # bindings came or went; the agent is told soon, of all at once
         self.kind = LinkKind.STDIO
 
     def use(self, kind: LinkKind) -> None:
@@ -44,9 +49,15 @@ class SwitchLink:
         if kind is self.kind:
             return
         self.kind = kind
+        self.tell_bound()
         for seat in self._all_seats():
             seat.is_refused = False
         self.settle()
+
+    @property
+    def carrier(self) -> Sidecar | None:
+        """The sidecar that new flows go through, None while they do not."""
+        return self._quic.sidecar if self.kind is LinkKind.QUIC else None
 
     def settle(self) -> None:
         """Move what could not be moved before: connections waited there."""
@@ -56,6 +67,21 @@ class SwitchLink:
     def _all_seats(self) -> list[_Seat]:
         return [seat for seats in self._seats.values() for seat in seats.values()]
 
+    def tell_bound(self) -> None:
+        """Tell the agent what is bound, which counts where QUIC carries it."""
+        if self.kind is LinkKind.QUIC:
+            self._bound.tell_all()
+
+    def _note_bound(self) -> None:
+        if not self._is_noted:
+            self._is_noted = True
+            asyncio.get_running_loop().call_soon(self._tell_changes)
+
+    def _tell_changes(self) -> None:
+        self._is_noted = False
+        is_told = self.kind is LinkKind.QUIC
+        self._bound.update(frozenset(service.key for service in self._seats), is_told)
+
     # Link
 
     def adopt(self, binding: Binding) -> None:
@@ -64,6 +90,7 @@ class SwitchLink:
         self._seats.setdefault(binding.service, {})[binding.local] = seat
         self._stdio.adopt(binding)
         self._settle(seat)
+        self._note_bound()
 
     def release(self, binding: Binding) -> None:
         """Stop to take new ones; flows that are open go on. The socket stays open."""
@@ -75,6 +102,7 @@ class SwitchLink:
             self._quic.release(binding)
         if seat is None or not seat.is_there:
             self._stdio.release(binding)
+        self._note_bound()
 
     def hold(self, service: ServiceId, deadline_s: float | None) -> None:
         """Let new connections to the service wait, at most deadline_s each; None ends the hold."""

@@ -14,8 +14,9 @@ from collections import deque
 from collections.abc import Callable
 
 from port_linker.link.interface import Binding, Traffic
+from port_linker.mux.ending import reset_on_close, reset_socket
 from port_linker.mux.engine import Engine
-from port_linker.mux.tcp import TcpFlow, reset_socket
+from port_linker.mux.tcp import TcpFlow
 
 logger = logging.getLogger(__name__)
 
@@ -28,10 +29,17 @@ NO_DESCRIPTORS_PAUSE_S = 0.2
 class TcpPort:
     """Accepts for one service and opens a flow for each connection."""
 
-    def __init__(self, engine: Engine, binding: Binding, traffic: Traffic) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        binding: Binding,
+        traffic: Traffic,
+        outage_wait_s: float = OUTAGE_WAIT_S,
+    ) -> None:
         self._engine = engine
         self._binding = binding
         self._traffic = traffic
+        self._outage_wait_s = outage_wait_s
         self._loop = asyncio.get_running_loop()
         self._parked: deque[tuple[float, socket.socket]] = deque()
         self._timer: asyncio.TimerHandle | None = None
@@ -80,6 +88,10 @@ class TcpPort:
 
     def _on_acceptable(self) -> None:
         for _ in range(ACCEPT_BURST):
+            if self._engine.is_choked:  # the kernel's backlog holds them meanwhile
+                self.pause()
+                self._engine.wait_for_room(self)
+                return
             try:
                 sock, peer = self._binding.sock.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
@@ -90,8 +102,8 @@ class TcpPort:
             self._admit(sock, peer)
 
     def _admit(self, sock: socket.socket, peer: tuple[str, int]) -> None:
-        accepts: Callable[[tuple[str, int]], bool] | None = self._binding.accepts
-        if accepts is not None and not accepts((peer[0], peer[1])):
+        accepts: Callable[[tuple[str, int]], bytes | None] | None = self._binding.accepts
+        if accepts is not None and accepts((peer[0], peer[1])) is None:
             self._refuse(sock)
             return
         sock.setblocking(False)
@@ -111,6 +123,10 @@ class TcpPort:
         self.pause()
         self._loop.call_later(NO_DESCRIPTORS_PAUSE_S, self._listen_again)
 
+    def resume(self) -> None:
+        """The link has room: take connections again."""
+        self._listen_again()
+
     def _listen_again(self) -> None:
         if self._binding.sock.fileno() >= 0 and not self._is_closed:
             self.listen()
@@ -126,7 +142,7 @@ class TcpPort:
         def on_end(reason: str) -> None:
             self._flows.discard(flow)
             self._traffic.flows_open -= 1
-            self._traffic.refused += reason == "refused"
+            self._traffic.refused += reason.startswith("refused")
 
         flow = TcpFlow(self._engine, number, self._traffic, on_end)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -144,8 +160,9 @@ class TcpPort:
     # Connections that wait
 
     def _park(self, sock: socket.socket) -> None:
+        reset_on_close(sock)  # also if this program is killed meanwhile
         now = self._loop.time()
-        deadline = now + OUTAGE_WAIT_S
+        deadline = now + self._outage_wait_s
         if self._engine.is_attached and self._hold_until is not None:
             deadline = max(now, self._hold_until)
         self._parked.append((deadline, sock))

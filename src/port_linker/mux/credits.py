@@ -11,6 +11,9 @@ FIRST_CREDIT_BYTES = 16 * 1024  # what an opener may send before any word from t
 FEW_CREDIT_BYTES = 4 * 1024  # the same past MANY_FLOWS, so that 2,000 flows hold 8 MiB
 MANY_FLOWS = 512
 MAX_WINDOW_BYTES = 4 * 1024 * 1024  # 160 ms at 200 Mbit/s
+REPLY_WINDOW_BYTES = 128 * 1024  # a first window for replies while the budget is free
+UPLOAD_WINDOW_BYTES = 128 * 1024  # the same for what the opener sends
+MAX_GRANT_BYTES = 1 << 30  # a peer that grants one flow more is broken
 BUDGET_BYTES = 16 * 1024 * 1024  # all windows of one end together
 
 

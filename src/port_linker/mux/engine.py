@@ -13,6 +13,7 @@ from port_linker.errors import ProtocolError
 from port_linker.mux import events as ev
 from port_linker.mux.machine import MuxMachine
 from port_linker.mux.pump import Pump
+from port_linker.mux.watch import ErrorWatch
 
 logger = logging.getLogger(__name__)
 
@@ -27,16 +28,20 @@ class Flow(Protocol):
         """The other end will send no more."""
 
     def on_reset(self, reason: str) -> None:
-        """The other end ended the flow; the machine has forgotten it."""
+        """The other end has reset; the flow calls `Engine.drop` when it has ended here too."""
 
     def on_credit(self) -> None:
         """More may be sent."""
 
-    def resume(self) -> None:
-        """The link has room again (after it was refused by `wait_for_room`)."""
-
     def kill(self, reason: str) -> None:
         """End here at once, without a word to the other end."""
+
+
+class Waiter(Protocol):
+    """What waits for room on the link."""
+
+    def resume(self) -> None:
+        """The link has room again."""
 
 
 class Handler(Protocol):
@@ -63,10 +68,12 @@ class Engine:
 
     is_broken: the other end broke the protocol, so that what was counted as received may not have
     been understood; the owner then restarts the engine and resumes nothing.
+    is_behind: set it to let the other end's words wait while the owner has enough to do (pump.py).
     """
 
     def __init__(self, handler: Handler, accepts_flows: bool = True) -> None:
         self._accepts_flows = accepts_flows
+        self.is_behind: Callable[[], bool] = lambda: False
         self.machine = MuxMachine(accepts_flows)
         self.flows: dict[int, Flow] = {}
         self.handler = handler
@@ -74,7 +81,8 @@ class Engine:
         self.is_broken = False
         self._is_greeted = False
         self._pump: Optional[Pump] = None
-        self._waiting: deque[Flow] = deque()
+        self._waiting: deque[Waiter] = deque()
+        self.errors = ErrorWatch()
         self._actions: dict[type, Callable[[Any], None]] = {
             ev.DataArrived: self._on_data,
             ev.DatagramArrived: self._on_data,
@@ -95,8 +103,9 @@ class Engine:
         self.disconnect()
         self.is_broken = self._is_greeted = False
         self._pump = Pump(
-            self.machine, descriptors, secret, self._on_events, self.serve_waiting, self._on_lost
-        )
+            self.machine, descriptors, secret, self._on_events, self.serve_waiting, self._on_lost,
+            self.is_behind,
+        )  # fmt: skip
         return self._pump
 
     def attach(self, peer_received_bytes: int) -> None:
@@ -116,6 +125,7 @@ class Engine:
         """Drop the pipe and forget the other end: every flow ends here."""
         self.disconnect()
         self.renew(reason)
+        self.errors.close()
 
     def renew(self, reason: str) -> None:
         """Forget the other end but keep the pipe: flows end, counting begins anew."""
@@ -164,15 +174,15 @@ class Engine:
         self.flows.pop(number, None)
         self.machine.forget(number)
 
-    def reset(self, number: int, reason: str) -> None:
-        """End a flow at once and tell the other end."""
+    def reset(self, number: int, reason: str, is_last: bool = False) -> None:
+        """End a flow and tell the other end: at once, or behind what was sent before."""
         self.flows.pop(number, None)
-        self.machine.send_reset(number, reason)
+        self.machine.send_reset(number, reason, is_last)
         self.flush()
 
-    def wait_for_room(self, flow: Flow) -> None:
-        """Have flow.resume called, in turn with the others, once the link takes data again."""
-        self._waiting.append(flow)
+    def wait_for_room(self, waiter: Waiter) -> None:
+        """Have waiter.resume called, in turn with the others, once the link takes data again."""
+        self._waiting.append(waiter)
 
     def serve_waiting(self) -> None:
         """Let flows that wait for room go on, one after the other, while there is room."""
@@ -221,9 +231,11 @@ class Engine:
             flow.on_credit()
 
     def _on_reset(self, event: ev.FlowReset) -> None:
-        flow = self.flows.pop(event.flow, None)
+        flow = self.flows.get(event.flow)
         if flow is not None:
             flow.on_reset(event.reason)
+        else:
+            self.machine.forget(event.flow)
 
     def _on_lost(self, reason: str, is_broken: bool) -> None:
         self.is_broken = is_broken

@@ -26,7 +26,6 @@ DATAGRAM = 0x44  # one UDP datagram of a UDP flow
 PACKET = 0x45  # one QUIC packet on its path of last resort
 
 RELIABLE = frozenset((CONTROL, OPEN, DATA, FIN, RESET, CREDIT))
-FLEETING = frozenset((HELLO, ACK, PING, PONG, DATAGRAM, PACKET))
 
 HEADER_BYTES = 8
 MAX_DATA_BYTES = 256 * 1024  # one DATA frame; larger ones gained nothing (2026-11-21)
@@ -75,6 +74,7 @@ class FrameReader:
         self._view = memoryview(self._buffer)
         self._start = 0
         self._end = 0
+        self.has_more = False  # whether the last `advance` ended early
 
     @property
     def pending_bytes(self) -> int:
@@ -91,12 +91,15 @@ class FrameReader:
             self._start, self._end = 0, len(rest)
         return self._view[self._end :]
 
-    def advance(self, count: int) -> List[Frame]:  # noqa: UP006 - evaluated lazily, kept plain
+    def advance(self, count: int, most: int = 0) -> List[Frame]:  # noqa: UP006 - kept plain
         """Return the frames that are complete now that `count` more bytes stand in the space.
 
+        most: end early behind so many frames, or behind one of control, which may be much work;
+        `has_more` then says that `advance(0)` gives the rest, and `space` must wait for that.
         Raises ProtocolError for an unknown type, or a length past the type's limit.
         """
         self._end += count
+        self.has_more = False
         frames = []
         start, end, view = self._start, self._end, self._view
         while end - start >= HEADER_BYTES:
@@ -112,5 +115,8 @@ class FrameReader:
                 break
             start = body + length
             frames.append((kind, flow, view[body:start]))
+            if most and (kind == CONTROL or len(frames) >= most):
+                self.has_more = True
+                break
         self._start = start
         return frames

@@ -5,14 +5,14 @@ The same machine serves host and agent. It knows no socket and no clock; the eng
 
 from __future__ import annotations
 
-from typing import Any, Iterable, Optional  # noqa: UP035 - evaluated on Python 3.9
+from typing import Any, Callable, Iterable, Optional  # noqa: UP035 - evaluated on Python 3.9
 
 from port_linker.errors import ProtocolError
+from port_linker.mux import credits as cr
 from port_linker.mux import events as ev
 from port_linker.mux import frames
-from port_linker.mux.credits import FIRST_CREDIT_BYTES, Budget, ReceiveWindow, first_credit
 from port_linker.mux.journal import Receipt
-from port_linker.mux.outbox import PACKET_QUEUE_BYTES, Outbox
+from port_linker.mux.outbox import Outbox
 from port_linker.mux.payloads import (
     U32,
     U64,
@@ -24,22 +24,21 @@ from port_linker.mux.payloads import (
     encode_opening,
 )
 
-REPLY_WINDOW_BYTES = 128 * 1024  # a first window for replies while the budget is free
-UPLOAD_WINDOW_BYTES = 128 * 1024  # the same for what the opener sends
 MAX_FLOWS = 65_536  # a peer that opens more is broken
-MAX_GRANT_BYTES = 1 << 30  # likewise for the credit of one flow
+
+Handler = Callable[[int, memoryview], "Optional[ev.MuxEvent]"]  # of one type of frame
 
 
 class FlowState:
     """What the machine knows of one flow."""
 
-    __slots__ = ("credit", "receive", "recv_fin", "sent_fin")
+    __slots__ = ("credit", "is_reset", "receive", "recv_fin", "sent_fin")
 
-    def __init__(self, credit: int, receive: Optional[ReceiveWindow]) -> None:
+    def __init__(self, credit: int, receive: Optional[cr.ReceiveWindow]) -> None:
         self.credit = credit
         self.receive = receive  # None: a UDP flow
-        self.sent_fin = False
-        self.recv_fin = False
+        self.sent_fin = self.recv_fin = False
+        self.is_reset = False  # by the other end; what came before is not all delivered yet
 
 
 class MuxMachine:
@@ -53,21 +52,21 @@ class MuxMachine:
         self.flows: dict[int, FlowState] = {}
         self.outbox = Outbox()
         self.receipt = Receipt()
-        self.budget = Budget()
+        self.budget = cr.Budget()
         self._last_flow = 0
-        self._handlers = {
-            frames.CONTROL: self._on_control,
+        self._handlers: dict[int, Handler] = {
+            frames.CONTROL: lambda _, payload: ev.ControlArrived(decode_json(payload)),
             frames.OPEN: self._on_open,
             frames.DATA: self._on_data,
             frames.FIN: self._on_fin,
             frames.RESET: self._on_reset,
             frames.CREDIT: self._on_credit,
-            frames.HELLO: self._on_hello,
+            frames.HELLO: lambda _, payload: ev.HelloArrived(decode_json(payload)),
             frames.ACK: self._on_ack,
             frames.PING: self._on_ping,
-            frames.PONG: self._on_pong,
+            frames.PONG: lambda _, payload: ev.PongArrived(decode_number(U64, payload)),
             frames.DATAGRAM: self._on_datagram,
-            frames.PACKET: self._on_packet,
+            frames.PACKET: lambda _, payload: ev.PacketArrived(payload),
         }
 
     # Calls of the local side
@@ -76,16 +75,16 @@ class MuxMachine:
         """Queue the opening of a flow and return its number."""
         self._last_flow += 1
         flow = self._last_flow
-        credit = window = 0
-        receive = None
+        credit, window, receive = 0, 0, None
         if not is_udp:
-            credit = first_credit(len(self.flows))
-            receive = ReceiveWindow(self.budget, credit)
-            receive.widen(REPLY_WINDOW_BYTES)
+            credit = cr.first_credit(len(self.flows))
+            receive = cr.ReceiveWindow(self.budget, credit)
+            receive.widen(cr.REPLY_WINDOW_BYTES)
             window = receive.grant_all()
         self.flows[flow] = FlowState(credit, receive)
         opening = encode_opening(Opening(service, window, credit, is_udp))
-        self.outbox.put_control(frames.OPEN, flow, opening)
+        put = self.outbox.put_among_datagrams if is_udp else self.outbox.put_control
+        put(frames.OPEN, flow, opening)
         return flow
 
     def sendable_bytes(self, flow: int) -> int:
@@ -107,10 +106,16 @@ class MuxMachine:
             state.sent_fin = True
             self.outbox.put_data(frames.FIN, flow, b"")
 
-    def send_reset(self, flow: int, reason: str) -> None:
-        """End a flow at once, both directions, and forget it."""
-        if self.forget(flow):
-            self.outbox.put_control(frames.RESET, flow, reason.encode()[:200])
+    def send_reset(self, flow: int, reason: str, is_last: bool = False) -> None:
+        """End both directions of a flow and forget it; is_last: behind what was queued before."""
+        state = self.flows.get(flow)
+        if state is None:
+            return
+        self.forget(flow)
+        put = self.outbox.put_data if is_last else self.outbox.put_control
+        if state.receive is None:
+            put = self.outbox.put_among_datagrams
+        put(frames.RESET, flow, reason.encode()[:200])
 
     def consumed(self, flow: int, count: int) -> None:
         """The local reader took bytes of a flow; grant more when it is time."""
@@ -136,7 +141,7 @@ class MuxMachine:
 
     def send_packet(self, data: bytes) -> bool:
         """Queue one QUIC packet of the path of last resort; False if it was dropped."""
-        return self.outbox.put_datagram(frames.PACKET, 0, data, PACKET_QUEUE_BYTES)
+        return self.outbox.put_packet(frames.PACKET, data)
 
     def send_control(self, message: dict[str, Any]) -> None:
         """Queue a control message; it passes waiting data."""
@@ -174,12 +179,6 @@ class MuxMachine:
             self.send_ack()
         return events
 
-    def _on_control(self, _flow: int, payload: memoryview) -> Optional[ev.MuxEvent]:
-        return ev.ControlArrived(decode_json(payload))
-
-    def _on_hello(self, _flow: int, payload: memoryview) -> Optional[ev.MuxEvent]:
-        return ev.HelloArrived(decode_json(payload))
-
     def _on_open(self, flow: int, payload: memoryview) -> Optional[ev.MuxEvent]:
         if not self._accepts_flows:
             raise ProtocolError("the target opens flows to this machine")
@@ -187,18 +186,18 @@ class MuxMachine:
             raise ProtocolError("a flow is opened out of order")
         self._last_flow = flow
         opening = decode_opening(payload)
-        if opening.window > MAX_GRANT_BYTES or opening.credit > FIRST_CREDIT_BYTES:
+        if opening.window > cr.MAX_GRANT_BYTES or opening.credit > cr.FIRST_CREDIT_BYTES:
             raise ProtocolError("a flow is opened with more than its first credit")
-        receive = None if opening.is_udp else ReceiveWindow(self.budget, opening.credit)
+        receive = None if opening.is_udp else cr.ReceiveWindow(self.budget, opening.credit)
         self.flows[flow] = FlowState(opening.window, receive)
         if receive is not None:
-            receive.widen(UPLOAD_WINDOW_BYTES)
+            receive.widen(cr.UPLOAD_WINDOW_BYTES)
         return ev.FlowOpened(flow, opening.service, opening.is_udp)
 
     def _on_data(self, flow: int, payload: memoryview) -> Optional[ev.MuxEvent]:
         state = self.flows.get(flow)
-        if state is None:
-            return None  # reset by us while this was under way
+        if state is None or state.is_reset:
+            return None  # reset by us while this was under way, or it was overtaken by a reset
         if state.recv_fin or state.receive is None or not state.receive.arrived(len(payload)):
             raise ProtocolError("data past the credit or the end of a flow")
         return ev.DataArrived(flow, payload)
@@ -211,8 +210,10 @@ class MuxMachine:
         return ev.FinArrived(flow)
 
     def _on_reset(self, flow: int, payload: memoryview) -> Optional[ev.MuxEvent]:
-        if not self.forget(flow):
+        state = self.flows.get(flow)
+        if state is None or state.is_reset:
             return None
+        state.is_reset = state.sent_fin = state.recv_fin = True
         return ev.FlowReset(flow, bytes(payload).decode("utf-8", "replace"))
 
     def _on_credit(self, flow: int, payload: memoryview) -> Optional[ev.MuxEvent]:
@@ -220,7 +221,7 @@ class MuxMachine:
         if state is None:
             return None
         state.credit += decode_number(U32, payload)
-        if state.credit > MAX_GRANT_BYTES:
+        if state.credit > cr.MAX_GRANT_BYTES:
             raise ProtocolError("more credit than a flow can have")
         return ev.CreditArrived(flow)
 
@@ -232,11 +233,8 @@ class MuxMachine:
         self.outbox.put_fleeting(frames.PONG, bytes(payload))
         return None
 
-    def _on_pong(self, _flow: int, payload: memoryview) -> Optional[ev.MuxEvent]:
-        return ev.PongArrived(decode_number(U64, payload))
-
     def _on_datagram(self, flow: int, payload: memoryview) -> Optional[ev.MuxEvent]:
-        return ev.DatagramArrived(flow, payload) if flow in self.flows else None
-
-    def _on_packet(self, _flow: int, payload: memoryview) -> Optional[ev.MuxEvent]:
-        return ev.PacketArrived(payload)
+        state = self.flows.get(flow)
+        if state is not None and state.receive is not None:
+            raise ProtocolError("a datagram on a TCP flow, past its credit")
+        return None if state is None else ev.DatagramArrived(flow, payload)

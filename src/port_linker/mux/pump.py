@@ -15,11 +15,14 @@ from port_linker.errors import ProtocolError
 from port_linker.mux.events import MuxEvent
 from port_linker.mux.frames import HELLO, RELIABLE, Frame, FrameReader
 from port_linker.mux.machine import MuxMachine
+from port_linker.mux.outbox import discard
 from port_linker.mux.sync import SyncFinder, sync_marker
 
 WRITE_BYTES = 256 * 1024  # taken from the queues at once; later control waits for it
 MAX_BUFFERS = 256  # a writev; Linux allows 1024
 QUIET_S = 0.0005  # a link silent for so long writes at once: 50 us less a round trip
+SLICE_FRAMES = 64  # handled between two looks at the clock; a read may bring 100,000
+TURN_S = 0.02  # of the loop for what one read brought; the rest waits for the next turn
 ACK_DELAY_S = 0.05  # a quiet link acknowledges this late
 
 
@@ -34,11 +37,16 @@ class Pump:
         on_events: Callable[[list[MuxEvent]], None],
         on_room: Callable[[], None],
         on_lost: Callable[[str, bool], None],
+        is_behind: Callable[[], bool] = lambda: False,
     ) -> None:
-        """on_lost: hears why, and whether the other end broke the protocol after its hello."""
+        """on_lost: hears why, and whether the other end broke the protocol after its hello.
+
+        is_behind: whether the owner has enough to do; then nothing more is handled or read.
+        """
         self.machine = machine
         self._read_fd, self._write_fd = descriptors
         self._on_events, self._on_room, self._on_lost = on_events, on_room, on_lost
+        self._is_behind = is_behind
         self._marker = sync_marker(secret)
         self._finder: Optional[SyncFinder] = SyncFinder(self._marker)
         self._reader = FrameReader()
@@ -47,6 +55,7 @@ class Pump:
         self._loop = asyncio.get_running_loop()
         self._is_writing = False  # the loop watches for room in the pipe
         self._is_scheduled = False
+        self._is_resting = False  # what was read waits for its turn
         self._ack_timer: Optional[asyncio.TimerHandle] = None
         self.is_closed = False
         self._flushed_at = 0.0
@@ -92,11 +101,20 @@ class Pump:
             self._lose(f"read failed: {error.strerror}")
             return
         if count == 0:
-            self._lose("the other side closed the pipe")
+            self._lose("the connection to it was closed")
             return
         self.received_bytes += count
         try:
             self._take(space, count)
+        except ProtocolError as error:
+            self._lose(error.message, is_broken=self._is_greeted)
+
+    def _go_on(self) -> None:
+        """Handle what the last turn left over, then read again."""
+        if self.is_closed:
+            return
+        try:
+            self._handle(0)
         except ProtocolError as error:
             self._lose(error.message, is_broken=self._is_greeted)
 
@@ -108,12 +126,14 @@ class Pump:
             self._finder = None
             count = len(rest)
             space[:count] = rest
-        arrived = self._reader.advance(count)
-        if not self._is_greeted:
-            arrived = self._greet(arrived)
-        events = self.machine.receive(arrived)
-        if events:
-            self._on_events(events)
+        self._handle(count)
+
+    def _handle(self, count: int) -> None:
+        """Handle the frames that are complete now, for at most a turn."""
+        if count or not self._is_behind():
+            self._handle_some(count)
+        if self._must_rest() or self._is_resting:
+            self._handle_rest(self._loop.time() + TURN_S)
         if self.is_closed:
             return
         self.machine.outbox.check_limits()
@@ -121,6 +141,32 @@ class Pump:
             self._ack_timer = self._loop.call_later(ACK_DELAY_S, self._ack)
         if self.machine.outbox.has_output:
             self.flush_soon()
+
+    def _handle_some(self, count: int) -> None:
+        arrived = self._reader.advance(count, SLICE_FRAMES)
+        if not self._is_greeted:
+            arrived = self._greet(arrived)
+        events = self.machine.receive(arrived)
+        if events:
+            self._on_events(events)
+
+    def _handle_rest(self, until: float) -> None:
+        """Go on until a point in time; what is left then has a turn of its own, before any read."""
+        while self._may_handle() and self._loop.time() < until:
+            self._handle_some(0)
+        must_rest = self._must_rest()
+        if must_rest:
+            self._loop.remove_reader(self._read_fd)
+            self._loop.call_soon(self._go_on)
+        elif self._is_resting and not self.is_closed:
+            self._loop.add_reader(self._read_fd, self._on_readable)
+        self._is_resting = must_rest
+
+    def _may_handle(self) -> bool:
+        return self._reader.has_more and not self.is_closed and not self._is_behind()
+
+    def _must_rest(self) -> bool:
+        return not self.is_closed and (self._reader.has_more or self._is_behind())
 
     def _greet(self, arrived: list[Frame]) -> list[Frame]:
         """Handle the hello, which may put a new machine here, and return the frames behind it."""
@@ -170,20 +216,9 @@ class Pump:
                 written = os.writev(self._write_fd, batch)
             except (BlockingIOError, InterruptedError):
                 return True
-            _discard(out, written)
+            discard(out, written)
 
     def _lose(self, reason: str, is_broken: bool = False) -> None:
         if not self.is_closed:
             self.close()
             self._on_lost(reason, is_broken)
-
-
-def _discard(out: deque[memoryview], count: int) -> None:
-    """Drop the first count bytes of the buffers."""
-    while count:
-        first = out[0]
-        if len(first) > count:
-            out[0] = first[count:]
-            return
-        count -= len(first)
-        out.popleft()

@@ -1,236 +1,184 @@
 """One TCP flow: a connected socket here, frames there. I/O; runs on Python 3.9.
 
-Half-close is kept in both directions; a reset stays a reset (SO_LINGER 0). A reader that does not
-keep up holds at most the credit that its flow was granted. The loop is given descriptors, not
-sockets: for a socket that it does not know yet asyncio builds an error text with four system calls.
+Each direction (reader.py, writer.py) ends by itself: half-close is kept, a reset stays a reset, and
+either comes behind all that was sent before it.
+
+A failed write, or an error that the kernel tells, means that the local peer has reset. What it sent
+before is still in the kernel's queue: it is read on, and the reset follows it. A reset of the other
+end is told to the local peer when that has everything (ending.py).
 """
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
+import errno
+import os
 import socket
-import struct
-from collections import deque
 from typing import Callable, Optional
 
+from port_linker.mux.ending import (
+    PATIENCE_S,
+    Ending,
+    close_socket,
+    reset_on_close,
+    reset_socket,
+)
 from port_linker.mux.engine import Engine
+from port_linker.mux.patience import Patience
+from port_linker.mux.reader import SocketReader
+from port_linker.mux.writer import SocketWriter
 from port_linker.observe.counters import Traffic
-
-QUANTUM_BYTES = 128 * 1024  # read from one flow in its turn
-CHUNK_BYTES = 64 * 1024  # what waits for a slow reader is kept in pieces of at least this
-_LINGER_RESET = struct.pack("ii", 1, 0)
-
-
-def reset_socket(sock: socket.socket) -> None:
-    """Close with RST, so that the other side learns that this was no orderly end."""
-    with contextlib.suppress(OSError):  # already disconnected: close is all that is left
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_RESET)
-    sock.close()
 
 
 class TcpFlow:
     """Carries one connection. Until `start`, data that arrives is kept (the agent still dials)."""
 
     __slots__ = (
-        "_backlog", "_engine", "_fin_arrived", "_fin_sent", "_head", "_is_reading", "_is_waiting",
-        "_is_writing", "_loop", "_on_end", "_shut", "number", "sock", "traffic",
+        "_ending", "_engine", "_is_finished", "_local_reset", "_on_end", "_patience", "_reader",
+        "_remote_reset", "_writer", "number", "on_credit", "on_data", "on_fin", "sock", "traffic",
     )  # fmt: skip
 
     def __init__(
         self, engine: Engine, number: int, traffic: Traffic, on_end: Callable[[str], None]
     ) -> None:
         self._engine = engine
-        self._loop = asyncio.get_running_loop()
         self._on_end = on_end
         self.number = number
         self.sock: Optional[socket.socket] = None
         self.traffic = traffic
-        self._backlog: deque[bytearray] = deque()
-        self._head = 0  # bytes of the first that were sent
-        self._is_reading = self._is_writing = self._is_waiting = False
-        self._fin_sent = self._fin_arrived = self._shut = False
+        self._reader = SocketReader(engine, number, traffic, self._on_read_end, self._on_read_error)
+        self._writer = SocketWriter(engine, number, traffic, self._end_if_done, self._on_reset_here)
+        self.on_data = self._writer.put
+        self.on_fin = self._writer.finish
+        self.on_credit = self._reader.read_on
+        self._is_finished = False  # the local peer has sent its end
+        self._local_reset: Optional[OSError] = None
+        self._remote_reset: Optional[str] = None  # came while we dialled
+        self._ending: Optional[Ending] = None
+        self._patience: Optional[Patience] = None
 
     def start(self, sock: socket.socket) -> None:
         """Begin to carry; the socket is connected and non-blocking, and the flow's from now on."""
         self.sock = sock
-        if self._backlog or self._fin_arrived:
-            self._on_writable()
+        reset_on_close(sock)
+        if self._remote_reset is not None:
+            self._begin_ending(self._remote_reset)
+            return
+        self._engine.errors.add(sock.fileno(), self._on_error)
+        self._writer.start(sock)
         if self.sock is not None:
-            self._read_on()
-            self._on_readable()  # a first request is often there already
+            self._reader.start(sock)
 
-    # From the socket to the link
+    # The orderly end
 
-    def _read_on(self) -> None:
-        if not self._is_reading and not self._fin_sent and self.sock is not None:
-            self._is_reading = True
-            self._loop.add_reader(self.sock.fileno(), self._on_readable)
-
-    def _read_off(self) -> None:
-        if self._is_reading and self.sock is not None:
-            self._is_reading = False
-            self._loop.remove_reader(self.sock.fileno())
-
-    def _on_readable(self) -> None:
-        sock, machine = self.sock, self._engine.machine
-        if sock is None:
-            return
-        room = machine.sendable_bytes(self.number)
-        if room <= 0:
-            self._pause()
-            return
-        try:
-            data = sock.recv(min(room, QUANTUM_BYTES))
-        except (BlockingIOError, InterruptedError):
-            return
-        except OSError as error:
-            self._fail(error.strerror or "read failed")
-            return
-        if data:
-            self.traffic.up_bytes += len(data)
-            machine.send_data(self.number, data)
+    def _on_read_end(self) -> None:
+        # After EPIPE there was an orderly end before the reset; after others there was none.
+        if self._local_reset is None or self._local_reset.errno == errno.EPIPE:
+            self._is_finished = True
+            self._engine.machine.send_fin(self.number)
+        if self._local_reset is not None:
+            self._pass_reset(self._local_reset)
         else:
-            self._fin_sent = True
-            self._read_off()
-            machine.send_fin(self.number)
             self._end_if_done()
+
+    def _end_if_done(self) -> None:
+        if not (self._is_finished and self._writer.is_shut) or self.sock is None:
+            return
+        sock = self._let_go()
+        if sock is not None:
+            close_socket(sock)
+        self._engine.drop(self.number)
+        self._on_end("")
+
+    # A reset of the local peer
+
+    def _on_error(self) -> None:
+        """The kernel tells of an error, or of the end of both directions, which is none."""
+        if self.sock is not None:
+            code = self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            if code:
+                self._on_reset_here(OSError(code, os.strerror(code)))
+
+    def _on_reset_here(self, error: OSError) -> None:
+        """The local peer has gone: drop what is for it, carry what it sent before."""
+        if self._local_reset is not None:
+            return
+        self._local_reset = error
+        self._writer.drop_all()
+        if self._is_finished:
+            self._pass_reset(error)
+            return
+        self._reader.read_on()
+        self._patience = Patience(
+            self._engine,
+            lambda: self._reader.sent_bytes,
+            PATIENCE_S,
+            lambda: self.abort("the reader stopped before a reset"),
+        )
         self._engine.flush()
 
-    def _pause(self) -> None:
-        """Stop reading: the link is full (wait for a turn) or the credit is used up."""
-        self._read_off()
-        if self._engine.machine.outbox.room_bytes <= 0 and not self._is_waiting:
-            self._is_waiting = True
-            self._engine.wait_for_room(self)
+    def _on_read_error(self, error: OSError) -> None:
+        self._pass_reset(self._local_reset or error)
 
-    def resume(self) -> None:
-        """The link has room: take this flow's turn, then read on."""
-        self._is_waiting = False
-        self._read_on()
-        if self._is_reading:
-            self._on_readable()
-
-    def on_credit(self) -> None:
-        """Credit came: read on unless the flow waits for its turn."""
-        if not self._is_waiting:
-            self._read_on()
-
-    # From the link to the socket
-
-    def on_data(self, data: memoryview) -> None:
-        """Hand bytes to the socket at once; keep what it does not take."""
-        sent = 0
-        if not self._backlog and self.sock is not None:
-            try:
-                sent = self.sock.send(data)
-            except (BlockingIOError, InterruptedError):
-                sent = 0
-            except OSError as error:
-                self._fail(error.strerror or "write failed")
-                return
-        if sent < len(data):
-            self._keep(data[sent:])
-            self._write_on()
-        self._took(sent)
-
-    def _keep(self, data: memoryview) -> None:
-        """Keep what waits, small pieces together: a million of one byte each would cost 100 MB."""
-        if self._backlog and len(self._backlog[-1]) < CHUNK_BYTES:
-            self._backlog[-1] += data
-        else:
-            self._backlog.append(bytearray(data))
-
-    def on_fin(self) -> None:
-        """The other end sends no more: pass the half-close on behind the data."""
-        self._fin_arrived = True
-        if self.sock is not None and not self._backlog:
-            self._shut_down()
-
-    def on_reset(self, reason: str) -> None:
-        """The other end ended the flow; the machine has forgotten it."""
+    def _pass_reset(self, error: OSError) -> None:
+        """Reset the other end behind all that was sent to it."""
+        reason = error.strerror or "reset"
+        self._engine.reset(self.number, reason, is_last=True)
         self.kill(reason)
 
-    def kill(self, reason: str) -> None:
-        """End here at once with a reset, without a word to the other end."""
-        self._detach()
-        sock, self.sock = self.sock, None
-        if sock is not None:
-            reset_socket(sock)
-        self._backlog.clear()
-        self._on_end(reason)
+    # A reset of the other end
+
+    def on_reset(self, reason: str) -> None:
+        """The other end has reset: the local peer gets what came before, then its reset."""
+        if self._local_reset is None and self.sock is not None:
+            self._begin_ending(reason)
+        elif self._local_reset is None and self._writer.backlog:
+            self._remote_reset = reason  # there is something to deliver once we are connected
+        else:
+            self._drop(reason)
+
+    def _begin_ending(self, reason: str) -> None:
+        sock, writer = self._let_go(), self._writer
+        if sock is None:
+            return
+
+        def on_end(written_bytes: int) -> None:
+            self.traffic.down_bytes += written_bytes
+            self._ending = None
+            self._drop(reason)
+
+        moved_at = writer.moved_at if writer.backlog else None
+        self._ending = Ending(sock, writer.backlog, writer.owes_fin, moved_at, on_end)
+        self._ending.start()
+
+    def _drop(self, reason: str) -> None:
+        self._engine.drop(self.number)
+        self.kill(reason)
+
+    # The end of the flow by our own will
 
     def abort(self, reason: str) -> None:
         """End both ends at once."""
         self._engine.reset(self.number, reason)
         self.kill(reason)
 
-    def _took(self, count: int) -> None:
-        if count:
-            self.traffic.down_bytes += count
-            self._engine.machine.consumed(self.number, count)
-
-    def _write_on(self) -> None:
-        if not self._is_writing and self.sock is not None:
-            self._is_writing = True
-            self._loop.add_writer(self.sock.fileno(), self._on_writable)
-
-    def _on_writable(self) -> None:
-        sock = self.sock
-        if sock is None:
+    def kill(self, reason: str) -> None:
+        """End here at once with a reset, without a word to the other end."""
+        if self._ending is not None:
+            self._ending.stop()
             return
-        while self._backlog:
-            first = self._backlog[0]
-            try:
-                with memoryview(first) as view, view[self._head :] as rest:
-                    sent = sock.send(rest)
-            except (BlockingIOError, InterruptedError):
-                self._write_on()
-                self._engine.flush()
-                return
-            except OSError as error:
-                self._fail(error.strerror or "write failed")
-                return
-            self._head += sent
-            if self._head == len(first):
-                self._backlog.popleft()
-                self._head = 0
-            self._took(sent)
-        if self._is_writing:
-            self._is_writing = False
-            self._loop.remove_writer(sock.fileno())
-        self._engine.flush()
-        if self._fin_arrived:
-            self._shut_down()
+        sock = self._let_go()
+        if sock is not None:
+            reset_socket(sock)
+        self._writer.drop_all()
+        self._on_end(reason)
 
-    def _shut_down(self) -> None:
-        if self._shut or self.sock is None:
-            return
-        self._shut = True
-        try:
-            self.sock.shutdown(socket.SHUT_WR)
-        except OSError as error:
-            self._fail(error.strerror or "shutdown failed")
-            return
-        self._end_if_done()
-
-    # The end
-
-    def _end_if_done(self) -> None:
-        if not (self._fin_sent and self._shut) or self.sock is None:
-            return
-        self._detach()
-        self.sock.close()
-        self.sock = None
-        self._engine.drop(self.number)
-        self._on_end("")
-
-    def _fail(self, reason: str) -> None:
-        """The local socket broke (reset, timed out): so does the far end."""
-        self.abort(reason)
-
-    def _detach(self) -> None:
-        self._read_off()
-        if self._is_writing and self.sock is not None:
-            self._is_writing = False
-            self._loop.remove_writer(self.sock.fileno())
+    def _let_go(self) -> Optional[socket.socket]:
+        """Stop all that is done with the socket, and return it."""
+        self._reader.stop()
+        self._writer.stop()
+        if self._patience is not None:
+            self._patience.stop()
+        sock, self.sock = self.sock, None
+        if sock is not None:
+            self._engine.errors.remove(sock.fileno())
+        return sock

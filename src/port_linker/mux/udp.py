@@ -17,10 +17,11 @@ from port_linker.mux.engine import Engine
 from port_linker.observe.counters import Traffic
 
 IDLE_S = 60.0  # RFC 4787 asks NATs for two minutes; a local client asks again at once
-MAX_ASSOCIATIONS = 1024  # of one service; past it the oldest leaves
+MAX_ASSOCIATIONS = 1024  # of one service; past it the one that was silent longest leaves
+SILENT_S = 1.0  # so long, at least: what is in use is not cut for what is new
 BURST = 64  # datagrams read from one socket in its turn
 SOCKET_BUFFER_BYTES = 4 * 1024 * 1024  # asked for; the kernel may give less
-_MAX_DATAGRAM = 65_535
+MAX_DATAGRAM_BYTES = 65_535
 
 
 def widen_buffers(sock: socket.socket) -> None:
@@ -30,78 +31,22 @@ def widen_buffers(sock: socket.socket) -> None:
             sock.setsockopt(socket.SOL_SOCKET, option, SOCKET_BUFFER_BYTES)
 
 
-class UdpFlow:
-    """The agent's side of an association: a connected socket."""
-
-    def __init__(
-        self, engine: Engine, number: int, sock: socket.socket, on_end: Callable[[str], None]
-    ) -> None:
-        self._engine = engine
-        self._loop = asyncio.get_running_loop()
-        self._on_end = on_end
-        self.number = number
-        self.sock: Optional[socket.socket] = sock
-        self.used_at = self._loop.time()
-        widen_buffers(sock)
-        self._loop.add_reader(sock, self._on_readable)
-
-    def _on_readable(self) -> None:
-        for _ in range(BURST):
-            if self.sock is None:
-                return
-            try:
-                data = self.sock.recv(_MAX_DATAGRAM)
-            except (BlockingIOError, InterruptedError):
-                break
-            except OSError:
-                continue  # an ICMP error of an earlier datagram (port unreachable): UDP goes on
-            self._engine.machine.send_datagram(self.number, data)
-        self.used_at = self._loop.time()
-        self._engine.flush()
-
-    def on_data(self, data: memoryview) -> None:
-        """Send one datagram to the service."""
-        self.used_at = self._loop.time()
-        if self.sock is not None:
-            with contextlib.suppress(OSError):  # full buffer or unreachable: lost, as UDP may be
-                self.sock.send(data)
-
-    def on_fin(self) -> None:
-        """The host ended the association (idle, or past the limit)."""
-        self.kill("idle")
-        self._engine.drop(self.number)
-
-    def on_reset(self, reason: str) -> None:
-        """The host ended the association."""
-        self.kill(reason)
-
-    def on_credit(self) -> None:
-        """UDP has no credit."""
-
-    def resume(self) -> None:
-        """UDP never waits for room."""
-
-    def kill(self, reason: str) -> None:
-        """Close the socket."""
-        if self.sock is not None:
-            self._loop.remove_reader(self.sock)
-            self.sock.close()
-            self.sock = None
-            self._on_end(reason)
-
-
 class UdpAssociation:
     """The host's side: replies go to one client address."""
 
-    def __init__(self, port: UdpPort, number: int, client: Any, now: float) -> None:
+    def __init__(
+        self, port: UdpPort, number: int, client: Any, now: float, sender: Optional[bytes] = None
+    ) -> None:
+        """sender: the client's socket, where it is asked for."""
         self._port = port
         self.number = number
         self.client = client
+        self.sender = sender
         self.used_at = now
 
     def on_data(self, data: memoryview) -> None:
         """Send one datagram to the client."""
-        self.used_at = self._port.reply(self.client, data)
+        self.used_at = self._port.reply(self, data)
 
     def on_fin(self) -> None:
         """The agent ended the association."""
@@ -109,13 +54,10 @@ class UdpAssociation:
 
     def on_reset(self, reason: str) -> None:
         """The agent refused or ended the association."""
-        self._port.forget(self, is_refused=reason == "refused")
+        self._port.forget(self, is_refused=reason.startswith("refused"))
 
     def on_credit(self) -> None:
         """UDP has no credit."""
-
-    def resume(self) -> None:
-        """UDP never waits for room."""
 
     def kill(self, reason: str) -> None:  # noqa: ARG002 - part of the flow interface
         """Forget the client; its next datagram opens a new association."""
@@ -131,8 +73,9 @@ class UdpPort:
         service: str,
         sock: socket.socket,
         traffic: Traffic,
-        accepts: Optional[Callable[[Any], bool]],
+        accepts: Optional[Callable[[Any], Optional[bytes]]],
     ) -> None:
+        """accepts: which socket is at a client's address, None if it may not pass."""
         self._engine, self._service, self._sock = engine, service, sock
         self._traffic, self._accepts = traffic, accepts
         self._loop = asyncio.get_running_loop()
@@ -144,12 +87,12 @@ class UdpPort:
         now = self._loop.time()
         for _ in range(BURST):
             try:
-                data, client = self._sock.recvfrom(_MAX_DATAGRAM)
+                data, client = self._sock.recvfrom(MAX_DATAGRAM_BYTES)
             except (BlockingIOError, InterruptedError):
                 break
             except OSError:
                 continue  # an ICMP error of an earlier reply: the client is gone
-            association = self._clients.get(client) or self._open(client, now)
+            association = self._find(client, now)
             if association is None:
                 continue
             association.used_at = now
@@ -160,25 +103,52 @@ class UdpPort:
                 self._traffic.datagrams_dropped += 1
         self._engine.flush()
 
-    def _open(self, client: Any, now: float) -> Optional[UdpAssociation]:
-        if self._accepts is not None and not self._accepts(client):
-            self._traffic.refused += 1
-            return None
-        if not self._engine.is_attached:
+    def _find(self, client: Any, now: float) -> Optional[UdpAssociation]:
+        """Return the association of the socket that has the client's address, perhaps a new one."""
+        association = self._clients.get(client)
+        sender: Optional[bytes] = None
+        if self._accepts is not None:
+            sender = self._accepts(client)
+            if association is not None and association.sender != sender:
+                self._end(association)
+                association = None
+            if sender is None:
+                self._traffic.refused += 1
+                return None
+        return association or self._open(client, now, sender)
+
+    def _open(self, client: Any, now: float, sender: Optional[bytes]) -> Optional[UdpAssociation]:
+        if not self._has_room(now):
             self._traffic.datagrams_dropped += 1
             return None
-        if len(self._clients) >= MAX_ASSOCIATIONS:
-            self._end(next(iter(self._clients.values())))
         number = self._engine.machine.open_flow(self._service, is_udp=True)
-        association = UdpAssociation(self, number, client, now)
+        association = UdpAssociation(self, number, client, now, sender)
         self._clients[client] = association
         self._engine.add(number, association)
         self._traffic.flows_open += 1
         self._traffic.flows_total += 1
         return association
 
-    def reply(self, client: Any, data: memoryview) -> float:
-        """Send one datagram to a client; return the time."""
+    def _has_room(self, now: float) -> bool:
+        """Whether another association may be opened; one that was silent may leave for it."""
+        if not (self._engine.is_attached and self._engine.machine.outbox.takes_openings):
+            return False
+        if len(self._clients) >= MAX_ASSOCIATIONS:
+            oldest = next(iter(self._clients.values()))
+            if now - oldest.used_at < SILENT_S:
+                return False
+            self._end(oldest)
+        return True
+
+    def reply(self, association: UdpAssociation, data: memoryview) -> float:
+        """Send one datagram to a client, unless another socket has its address; return the time."""
+        client = association.client
+        if self._accepts is not None and self._accepts(client) != association.sender:
+            self._end(association)
+            self._traffic.datagrams_dropped += 1
+            return self._loop.time()
+        if client in self._clients:
+            self._clients.move_to_end(client)
         try:
             self._sock.sendto(data, client)
             self._traffic.down_bytes += len(data)
@@ -188,6 +158,7 @@ class UdpPort:
 
     def forget(self, association: UdpAssociation, is_refused: bool = False) -> None:
         """Drop an association that has ended."""
+        self._engine.drop(association.number)
         if self._clients.pop(association.client, None) is not None:
             self._traffic.flows_open -= 1
             self._traffic.refused += is_refused
@@ -199,9 +170,8 @@ class UdpPort:
                 self._end(association)
 
     def _end(self, association: UdpAssociation) -> None:
-        self.forget(association)
         self._engine.reset(association.number, "idle")
-        self._engine.drop(association.number)
+        self.forget(association)
 
     def close(self, reset_flows: bool = False) -> None:
         """Stop reading; the socket stays open, it belongs to the session."""

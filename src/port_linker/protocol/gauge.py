@@ -24,6 +24,7 @@ from port_linker.errors import ProtocolError
 ECHO, SEND, TAKE = "echo", "send", "take"
 MOST_BYTES = 16 << 20  # of one measurement
 MOST_ECHO_BYTES = 4096
+MOST_COUNT = 1 << 53  # of packets; a float still tells it from the next one
 MEASURE_S = 1.0  # and its time
 _MARK_S = 0.005
 
@@ -114,7 +115,7 @@ def parse_answer(message: dict[str, Any]) -> Optional[Answer]:
 
 def _count(row: dict[str, Any], key: str) -> int:
     value = row.get(key)
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MOST_COUNT:
         raise ProtocolError(f"a malformed {row.get('t')}")
     return value
 

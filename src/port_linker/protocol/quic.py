@@ -1,26 +1,29 @@
 """What host and agent say to each other to introduce their sidecars. Pure; runs on Python 3.9.
 
     host                                       agent
-    quic-start: certificate, secret, digest →
+    quic-start: certificate, port, secret,  →
+        connection id, executable, UDP ports
                                              ← quic-need: how much of the executable is there
     quic-part: a piece of it                →  (again, until it is whole)
                                              ← quic-ready: certificate, port, addresses
+    quic-life: is what I send acknowledged? → ← and the same of the agent's side
     quic-stop                               →  or ← quic-ended: why
 
-An attempt has a number; what belongs to an older one is ignored. All of it is hostile until parsed.
+The agent asks only for an executable that it does not have. An attempt has a number; what belongs
+to another one is ignored. All of it is hostile until parsed. What is measured: protocol/gauge.py.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
-import ipaddress
 import re
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
+from port_linker.agent.lease import LEASE_WITH_FLOWS_S
 from port_linker.errors import ProtocolError
-from port_linker.model import clean_text
+from port_linker.model import canonical_host, clean_text
 
 PART_BYTES = 32 * 1024  # of one message; control passes data, so a piece must not take long
 PARTS_AHEAD = 4  # pieces under way before the first is acknowledged
@@ -42,9 +45,10 @@ class Executable:
 
 @dataclass(frozen=True)
 class QuicStart:
-    """Bring a sidecar up and let this host in.
+    """Start a sidecar and let this host in. The agent sends to where ssh says that the host is.
 
-    port: the host's UDP port. addresses: where the host may be, beside the one that ssh shows.
+    port: the host's UDP port. first_port, last_port: the range for the target's.
+    lease_s: how long the connection outlives silence.
     """
 
     attempt: int
@@ -55,7 +59,7 @@ class QuicStart:
     connection_id: str = field(repr=False)
     first_port: int = FIRST_PORT
     last_port: int = LAST_PORT
-    lease_s: int = 12 * 3600
+    lease_s: int = int(LEASE_WITH_FLOWS_S)
 
     def to_json(self) -> dict[str, Any]:
         """Return the control message."""
@@ -86,6 +90,24 @@ class QuicStop:
     def to_json(self) -> dict[str, Any]:
         """Return the control message."""
         return {"t": "quic-stop", "attempt": self.attempt}
+
+
+@dataclass(frozen=True)
+class QuicLife:
+    """Tell the other side, over the stdio link, whether this side's packets lack acknowledgements.
+
+    A path may pass one way only; whoever sends into the void notices it first.
+    link: how often ssh has come up, as the host counts. The agent answers with its own, and uses
+    the newest number it has, so that the host can tell what was said before an outage.
+    """
+
+    attempt: int
+    is_quiet: bool
+    link: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the control message."""
+        return {"t": "quic-life", **self.__dict__}
 
 
 @dataclass(frozen=True)
@@ -127,7 +149,9 @@ class QuicEnded:
         return {"t": "quic-ended", **self.__dict__}
 
 
-def parse_from_host(message: dict[str, Any]) -> Optional[QuicStart | QuicPart | QuicStop]:
+def parse_from_host(
+    message: dict[str, Any],
+) -> Optional[QuicStart | QuicPart | QuicStop | QuicLife]:
     """Return what the host says about QUIC, None if it speaks of something else.
 
     Raises ProtocolError if it is malformed.
@@ -142,12 +166,16 @@ def parse_from_host(message: dict[str, Any]) -> Optional[QuicStart | QuicPart | 
             return QuicPart(_hex(message["digest"], 32), at, data)
         if kind == "quic-stop":
             return QuicStop(_count(message["attempt"]))
+        if kind == "quic-life":
+            return _parse_life(message)
     except (KeyError, TypeError, ValueError, binascii.Error) as error:
         raise ProtocolError(f"a malformed {kind}") from error
     return None
 
 
-def parse_from_agent(message: dict[str, Any]) -> Optional[QuicNeed | QuicReady | QuicEnded]:
+def parse_from_agent(
+    message: dict[str, Any],
+) -> Optional[QuicNeed | QuicReady | QuicEnded | QuicLife]:
     """Return what the agent says about QUIC, None if it speaks of something else.
 
     Raises ProtocolError if it is malformed.
@@ -162,8 +190,10 @@ def parse_from_agent(message: dict[str, Any]) -> Optional[QuicNeed | QuicReady |
             fingerprint, port = _hex(message["fingerprint"], 32), _port(message["port"])
             return QuicReady(_count(message["attempt"]), fingerprint, port, addresses)
         if kind == "quic-ended":
-            reason = clean_text(str(message["reason"]), 300)
+            reason = _text(message["reason"], 300)
             return QuicEnded(_count(message["attempt"]), reason, message.get("is_final") is True)
+        if kind == "quic-life":
+            return _parse_life(message)
     except (KeyError, TypeError, ValueError) as error:
         raise ProtocolError(f"a malformed {kind}") from error
     return None
@@ -175,7 +205,7 @@ def _parse_start(message: dict[str, Any]) -> QuicStart:
         digest=_hex(row["digest"], 32),
         size=_count(row["size"], MAX_EXECUTABLE_BYTES),
         packed_size=_count(row["packed_size"], MAX_EXECUTABLE_BYTES),
-        machine=clean_text(str(row["machine"]), 32),
+        machine=_text(row["machine"], 32),
     )
     return QuicStart(
         attempt=_count(message["attempt"]),
@@ -188,6 +218,11 @@ def _parse_start(message: dict[str, Any]) -> QuicStart:
         last_port=_port(message["last_port"]),
         lease_s=_count(message["lease_s"], MAX_LEASE_S),
     )
+
+
+def _parse_life(message: dict[str, Any]) -> QuicLife:
+    attempt, link = _count(message["attempt"]), _count(message["link"])
+    return QuicLife(attempt, message["is_quiet"] is True, link)
 
 
 def _hex(value: Any, size: int) -> str:
@@ -209,5 +244,11 @@ def _port(value: Any) -> int:
     return int(value)
 
 
+def _text(value: Any, limit: int) -> str:
+    if not isinstance(value, str):  # not str(value): of nested JSON that takes long, or fails
+        raise TypeError("not a text")
+    return clean_text(value, limit)
+
+
 def _address(value: Any) -> str:
-    return str(ipaddress.ip_address(value if isinstance(value, str) else ""))
+    return canonical_host(value if isinstance(value, str) else "")

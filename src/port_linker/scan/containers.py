@@ -5,9 +5,11 @@ Blocking, at most a second per engine: for a thread, never for the agent's loop.
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import socket
+import struct
 from collections.abc import Callable, Mapping
 
 from port_linker import clock
@@ -24,6 +26,7 @@ logger = logging.getLogger(__name__)
 _TIMEOUT_S = 1.0
 _MAX_RESPONSE_BYTES = 8 << 20
 _REFRESH_S = 5.0
+_UCRED = struct.Struct("3i")  # pid, uid, gid
 # HTTP/1.0, so that the body is neither chunked nor followed by anything
 _REQUEST = b"GET /containers/json HTTP/1.0\r\nHost: localhost\r\nAccept: application/json\r\n\r\n"
 
@@ -48,13 +51,17 @@ def list_engine_sockets(environ: Mapping[str, str], uid: int) -> list[str]:
 def read_engine(path: str, timeout_s: float = _TIMEOUT_S) -> Containers:
     """Return what one engine says.
 
-    Raises OSError (TimeoutError too) if it is not there or not for us, ScanFormatError if its
-    answer is none.
+    Raises OSError (TimeoutError too) if it is not there, not for us, or neither ours nor root's;
+    ScanFormatError if its answer is none.
     """
     deadline = clock.monotonic_s() + timeout_s
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
         sock.settimeout(timeout_s)
         sock.connect(path)
+        credentials = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)
+        _pid, uid, _gid = _UCRED.unpack(credentials)
+        if uid not in (0, os.getuid()):
+            raise PermissionError(errno.EPERM, f"{path} is uid {uid}'s")
         sock.sendall(_REQUEST)
         response = bytearray()
         while True:
@@ -64,7 +71,7 @@ def read_engine(path: str, timeout_s: float = _TIMEOUT_S) -> Containers:
             sock.settimeout(left)
             part = sock.recv(65536)
             if not part:
-                return parse_containers(parse_response(bytes(response)))
+                return parse_containers(parse_response(bytes(response)), uid)
             response += part
             if len(response) > _MAX_RESPONSE_BYTES:
                 raise ScanFormatError(f"the answer of {path} is too long")
@@ -93,11 +100,11 @@ class ContainerReader:
         """Whether to call read() now. wanted: Scanner.wants_containers()."""
         return wanted and self._now_s() >= self._next_s
 
-    def read(self) -> Containers | None:
-        """Return what all engines say together; None if none of them answers."""
+    def read(self) -> Containers:
+        """Return what all engines that answer say together."""
         self._next_s = self._now_s() + _REFRESH_S
         answers = [answer for answer in map(_try_engine, self._paths) if answer is not None]
-        return merge_containers(answers) if answers else None
+        return merge_containers(answers)
 
 
 def open_container_reader() -> ContainerReader:

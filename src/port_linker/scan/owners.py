@@ -9,6 +9,8 @@ from port_linker.model import MAX_COMMAND_CHARS, Proto, Service, ServiceId, clea
 from port_linker.scan.published import Containers
 from port_linker.scan.rows import Row
 
+FIRST_PERSON_UID = 1000  # UID_MIN of login.defs on every large distribution
+NOBODY_UID = 65534
 Key = tuple[Proto, str, int]  # of a ServiceId, cheaper to make and to compare
 _NO_SOCKETS: frozenset[int] = frozenset()
 
@@ -59,6 +61,13 @@ def merge_rows(
     return merged
 
 
+def is_other_person(service: Service, login_uid: int | None) -> bool:
+    """Whether a service is neither the login's own, nor the system's, nor a container's."""
+    if service.uid == login_uid or service.container is not None:
+        return False
+    return service.uid >= FIRST_PERSON_UID and service.uid != NOBODY_UID
+
+
 def is_for_container(owner: Owner | None) -> bool:
     """Whether a container engine may know more: unknown holders, port proxies, containers."""
     return owner is None or owner.container_id is not None or owner.process in _PORT_PROXIES
@@ -85,16 +94,21 @@ class ServiceBook:
         owner_of: Callable[[int], Owner | None],
         users: Mapping[int, str],
         containers: Containers,
+        vouched: Container[int],
     ) -> list[Service]:
-        """Return the services of the rows, in their order. users: uid → name."""
+        """Return the services of the rows, in their order. users: uid → name.
+
+        vouched: inodes of the sockets that were there when the engines spoke of their ports.
+        """
         before, self._entries, self.appeared = self._entries, {}, []
         for key, row in rows.items():
             old = before.get(key)
             if old is None or old.row.inode != row.inode:
                 self.appeared.append(key)
             owner = owner_of(row.inode)
-            container_id = None if owner is None else owner.container_id
-            container = containers.find(row.proto, row.host, row.port, container_id)
+            container = containers.name_of(None if owner is None else owner.container_id)
+            if container is None and row.inode in vouched:
+                container = containers.find_publisher(*key, row.uid)
             user = users.get(row.uid)
             if old is None or old[:4] != (row, owner, user, container):
                 old = _Entry(row, owner, user, container, _make(row, owner, user, container))

@@ -15,6 +15,7 @@ _MAX_TABLE_BYTES = 64 << 20  # some 400,000 sockets
 _MAX_COMMAND_BYTES = 4096  # of a command line, which may be of megabytes
 _GONE = (errno.ENOENT, errno.ESRCH)
 _CONTAINER_ID = re.compile(rb"(?<![0-9a-f])([0-9a-f]{64})(?![0-9a-f])")
+_USER_SLICE = re.compile(rb"/user-([0-9]{1,10})\.slice")
 
 
 class ProcFs:
@@ -22,6 +23,7 @@ class ProcFs:
 
     def __init__(self, root: str = "/proc") -> None:
         self.root = root
+        self._uid = os.getuid()
 
     def read_net(self, name: str) -> bytes:
         """Return /proc/net/NAME, of this network namespace; empty if there is no such table.
@@ -116,7 +118,10 @@ class ProcFs:
 
     def read_container_id(self, pid: int) -> str | None:
         """Return the 64 hex digits by which Docker or Podman name the process's container."""
-        found = _CONTAINER_ID.findall(self._read_of(pid, "cgroup", _READ_BYTES))
+        cgroup = self._read_of(pid, "cgroup", _READ_BYTES)
+        if any(int(uid) != self._uid for uid in _USER_SLICE.findall(cgroup)):
+            return None  # other users name the cgroups below their own slice as they like
+        found = _CONTAINER_ID.findall(cgroup)
         return str(found[-1], "ascii") if found else None
 
     def _read_of(self, pid: int, name: str, limit: int) -> bytes:

@@ -14,6 +14,7 @@ from port_linker.model import Proto, clean_text
 from port_linker.scan.rows import ScanFormatError
 
 _WILDCARDS = frozenset(("", "0.0.0.0", "::"))  # noqa: S104 (compared, never bound)
+_ROOT_UID = 0
 _MAX_CONTAINERS = 10_000
 _MAX_PORTS = 65_536  # of all containers together
 
@@ -22,21 +23,27 @@ class Containers(NamedTuple):
     """What container engines told.
 
     names: container id (64 hex digits) → name.
-    published: protocol and port here → addresses here and names; "" is any address.
+    published: protocol and port here → addresses here, names, and the engine's uid; "" is any
+    address.
     """
 
     names: Mapping[str, str]
-    published: Mapping[tuple[Proto, int], tuple[tuple[str, str], ...]]
+    published: Mapping[tuple[Proto, int], tuple[tuple[str, str, int], ...]]
 
-    def find(self, proto: Proto, host: str, port: int, container_id: str | None) -> str | None:
-        """Return the name of the container that holds or publishes a service.
+    def name_of(self, container_id: str | None) -> str | None:
+        """Return the name of the container that a process is in, if it is in one."""
+        return None if container_id is None else self.names.get(container_id)
 
-        container_id: of the process that holds it, if known. The exact address wins over any.
+    def find_publisher(self, proto: Proto, host: str, port: int, uid: int) -> str | None:
+        """Return the name of the container that publishes a port. The exact address wins over any.
+
+        uid: owner of the socket. Engines publish by sockets of root or their own; a socket of
+        anybody else on that port is not theirs.
         """
-        if container_id is not None and container_id in self.names:
-            return self.names[container_id]
         wildcard = None
-        for address, name in self.published.get((proto, port), ()):
+        for address, name, engine_uid in self.published.get((proto, port), ()):
+            if uid not in (_ROOT_UID, engine_uid):
+                continue
             if address == host:
                 return name
             if wildcard is None and address in _WILDCARDS and host in _WILDCARDS:
@@ -67,10 +74,10 @@ def parse_response(response: bytes) -> bytes:
     return body
 
 
-def parse_containers(body: bytes) -> Containers:
+def parse_containers(body: bytes, engine_uid: int = _ROOT_UID) -> Containers:
     """Return names and published ports of a /containers/json answer; odd entries are left out.
 
-    Raises ScanFormatError if the body is no JSON list.
+    engine_uid: whose process the engine is. Raises ScanFormatError if the body is no JSON list.
     """
     try:
         entries = json.loads(body)
@@ -79,7 +86,7 @@ def parse_containers(body: bytes) -> Containers:
     if not isinstance(entries, list):
         raise ScanFormatError("the container engine did not answer with a list")
     names: dict[str, str] = {}
-    published: dict[tuple[Proto, int], tuple[tuple[str, str], ...]] = {}
+    published: dict[tuple[Proto, int], tuple[tuple[str, str, int], ...]] = {}
     left = _MAX_PORTS
     for entry in entries[:_MAX_CONTAINERS]:
         name = _read_name(entry)
@@ -92,14 +99,14 @@ def parse_containers(body: bytes) -> Containers:
             place = _read_port(port)
             if place is not None:
                 key, address = place
-                published[key] = (*published.get(key, ()), (address, name))
+                published[key] = (*published.get(key, ()), (address, name, engine_uid))
     return Containers(names, published)
 
 
 def merge_containers(several: Iterable[Containers]) -> Containers:
     """Return what several engines told as one; the first to name a port wins."""
     names: dict[str, str] = {}
-    published: dict[tuple[Proto, int], tuple[tuple[str, str], ...]] = {}
+    published: dict[tuple[Proto, int], tuple[tuple[str, str, int], ...]] = {}
     for containers in several:
         names = {**containers.names, **names}
         for key, places in containers.published.items():

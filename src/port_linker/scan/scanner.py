@@ -22,6 +22,7 @@ from port_linker.scan.users import UserNames
 
 logger = logging.getLogger(__name__)
 
+_CONTAINER_CHECK_S = 15.0  # between two questions whether what has a container's name still is
 _CONTAINER_WISH_S = 15.0  # an engine lists a container some time after its port is open
 
 
@@ -31,15 +32,13 @@ class Scanner:
     def __init__(
         self,
         own_pids: Callable[[], set[int]] = set,
-        own_inodes: Callable[[], set[int]] = set,
         proc: ProcFs | None = None,
         source: RowSource | None = None,
         now_s: Callable[[], float] = clock.monotonic_s,
         cpu_s: Callable[[], float] = time.thread_time,
     ) -> None:
-        """own_pids, own_inodes: processes and sockets of ours, whose services are left out."""
+        """own_pids: processes of ours, whose services are left out."""
         self._own_pids = own_pids
-        self._own_inodes = own_inodes
         self._proc = proc or ProcFs()
         self._source = source or RowSource(self._proc)
         self._now_s = now_s
@@ -48,6 +47,9 @@ class Scanner:
         self._users = UserNames()
         self._book = ServiceBook()
         self._containers = NO_CONTAINERS
+        self._vouched: set[int] = set()
+        self._has_names = False  # a service has been a container's
+        self._ask_again_s = 0.0
         self._period = ScanPeriod()
         self._tables: list[list[Row]] = []
         self._inodes: set[int] = set()
@@ -77,14 +79,23 @@ class Scanner:
         return self._services
 
     def set_containers(self, containers: Containers) -> None:
-        """Take in what the container engines say; the next scan uses it."""
-        if containers != self._containers:
-            self._containers = containers
+        """Take in what the container engines say now; the next scan uses it.
+
+        It holds for the sockets that are there now: another one on the same port may be
+        anybody's, until the engines have spoken again.
+        """
+        self._ask_again_s = self._now_s() + _CONTAINER_CHECK_S
+        if containers != self._containers or self._vouched != self._inodes:
+            self._containers, self._vouched = containers, self._inodes
             self._is_stale = True
 
     def wants_containers(self) -> bool:
-        """Whether a service appeared lately of which a container engine may know more."""
-        return self._now_s() < self._container_wish_until_s
+        """Whether the engines should be asked: a service appeared lately of which they may know
+        more, or services bear the names of containers and the engine may have ended.
+        """
+        now_s = self._now_s()
+        is_due = self._has_names and now_s >= self._ask_again_s
+        return is_due or now_s < self._container_wish_until_s
 
     @property
     def cost_s(self) -> float:
@@ -139,7 +150,7 @@ class Scanner:
         self._is_stale = True
 
     def _read_own(self) -> set[int]:
-        own = set(self._own_inodes())
+        own: set[int] = set()
         for pid in self._own_pids():
             own |= self._proc.list_sockets(pid)
         return own
@@ -147,8 +158,9 @@ class Scanner:
     def _build(self) -> None:
         users = self._users.read_names({row.uid for row in self._rows.values()})
         self._services = self._book.build(
-            self._rows, self._holders.owner_of, users, self._containers
+            self._rows, self._holders.owner_of, users, self._containers, self._vouched
         )
+        self._has_names = self._has_names or any(one.container for one in self._services)
         self._is_stale = False
         if any(
             is_for_container(self._holders.owner_of(self._rows[key].inode))

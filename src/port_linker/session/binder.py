@@ -11,21 +11,27 @@ from typing import Any, Protocol
 from port_linker import clock
 from port_linker.binding import commands as cmd
 from port_linker.binding import events as ev
-from port_linker.binding.facts import Local
-from port_linker.binding.holder import HolderFinder
-from port_linker.binding.kill import kill_holder
+from port_linker.binding.kill import KillResult, kill_holder
 from port_linker.binding.machine import BindingMachine
-from port_linker.binding.sockets import bind_local
-from port_linker.link.interface import Binding, Link
-from port_linker.model import Proto, ServiceId
-from port_linker.session.events import ConflictEvent, ServiceEvent, SessionEvent
+from port_linker.link.interface import Link, Traffic
+from port_linker.model import parse_service_key
+from port_linker.session.events import (
+    ConflictEvent,
+    LogEvent,
+    ServiceEvent,
+    ServiceState,
+    SessionEvent,
+)
+from port_linker.session.ports import LocalPorts, PeerCheck
 from port_linker.session.questions import Question
-from port_linker.session.wording import to_question
+from port_linker.session.shelf import Shelf
+from port_linker.session.wording import explain_kill, to_question
 from port_linker.tasks import start_task
 
 logger = logging.getLogger(__name__)
 
-PeerCheck = Callable[[Proto, Local], Callable[[tuple[str, int]], bool]]
+TURN_S = 0.02  # of the loop for services at once; a target may tell of thousands
+MAX_WAITING = 256  # events; past it nothing more is taken from the agent before they are fewer
 
 
 class Asker(Protocol):
@@ -47,23 +53,24 @@ class Binder:
         asker: Asker,
         save_remaps: Callable[[Mapping[str, int]], None],
         peer_check: PeerCheck | None = None,
+        shelf: Shelf | None = None,
     ) -> None:
-        self._machine, self._link, self._target = machine, link, target
+        self._machine, self._target = machine, target
         self._emit, self._asker, self._save_remaps = emit, asker, save_remaps
-        self._peer_check = peer_check
         self._loop = asyncio.get_running_loop()
-        self._bindings: dict[tuple[ServiceId, Local], Binding] = {}
-        self._holders = HolderFinder()
+        self._ports = LocalPorts(link, self.handle, peer_check, shelf)
         self._events: deque[ev.Event] = deque()
         self._is_busy = self._is_closed = False
         self._timer: asyncio.TimerHandle | None = None
+        self._next_turn: asyncio.Handle | None = None  # scheduled while something was done in this
+        self._turn_ends = 0.0
         self._questions: dict[str, asyncio.Task[Any]] = {}
         self._actions: dict[type[Any], Callable[[Any], None]] = {
-            cmd.BindService: self._bind,
-            cmd.ReleaseService: self._release,
-            cmd.HoldService: lambda c: link.hold(c.service, c.deadline_s),
-            cmd.UnholdService: lambda c: link.hold(c.service, None),
-            cmd.ResetFlows: lambda c: link.reset_flows(c.service),
+            cmd.BindService: self._ports.bind,
+            cmd.ReleaseService: self._ports.release,
+            cmd.HoldService: lambda c: self._ports.hold(c.service, c.deadline_s),
+            cmd.UnholdService: lambda c: self._ports.hold(c.service, None),
+            cmd.ResetFlows: lambda c: self._ports.reset_flows(c.service),
             cmd.KillHolder: self._kill,
             cmd.AskUser: self._ask,
             cmd.WithdrawQuestion: self._withdraw,
@@ -76,55 +83,61 @@ class Binder:
     @property
     def bound_count(self) -> int:
         """How many local sockets are bound now."""
-        return len(self._bindings)
+        return self._ports.count
+
+    def traffic(self) -> dict[str, Traffic]:
+        """Return the counters of every service, by its key."""
+        return {service.key: traffic for service, traffic in self._ports.traffic().items()}
 
     def handle(self, event: ev.Event) -> None:
         """Feed one event to the machine and carry out what follows, and what follows from that."""
         if self._is_closed:
             return
         self._events.append(event)
-        if self._is_busy:
-            return  # we were called by a command's own effect: the loop below takes it
+        if not self._is_busy:  # else we were called by a command's own effect
+            self._work()
+
+    def _work(self) -> None:
+        """Handle what waits, for a turn at most; the rest has the loop's next turn."""
+        if self._next_turn is None:
+            self._turn_ends = self._loop.time() + TURN_S
+            self._next_turn = self._loop.call_soon(self._begin_turn)
         self._is_busy = True
         try:
-            while self._events:
+            while self._events and not self._is_closed and self._may_work():
                 for command in self._machine.handle(self._events.popleft(), self._loop.time()):
                     self._actions[type(command)](command)
         finally:
             self._is_busy = False
 
+    def _may_work(self) -> bool:
+        return self._loop.time() < self._turn_ends
+
+    def is_behind(self) -> bool:
+        """Whether so much waits that what the agent says must wait, too."""
+        return len(self._events) >= MAX_WAITING
+
+    def _begin_turn(self) -> None:
+        self._next_turn = None
+        if self._events:
+            self._work()
+
+    def take_back(self, key: str) -> bool:
+        """Forget what a person answered about the service of a row; False if that is nothing."""
+        service = parse_service_key(key)
+        has_answer = self._machine.has_answer(service)
+        self.handle(ev.AnswerTakenBack(service))
+        return has_answer
+
     def close(self) -> None:
         """Free every local port at once, and bind no more."""
         self._is_closed = True
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in (self._timer, self._next_turn):
+            if timer is not None:
+                timer.cancel()
         for task in list(self._questions.values()):
             task.cancel()
-        for binding in self._bindings.values():
-            self._link.release(binding)
-            binding.sock.close()
-        self._bindings.clear()
-
-    def _bind(self, command: cmd.BindService) -> None:
-        for local in command.locals:
-            bound = bind_local(command.service.proto, local)
-            if isinstance(bound, int):
-                holder = self._holders.find(command.service.proto, local)
-                self._events.append(ev.BindFailed(command.service, local, bound, holder))
-                continue
-            check = self._peer_check
-            accepts = None if check is None else check(command.service.proto, local)
-            binding = Binding(command.service, bound, local.text, accepts)
-            self._bindings[command.service, local] = binding
-            self._link.adopt(binding)
-            self._events.append(ev.BindDone(command.service, local))
-
-    def _release(self, command: cmd.ReleaseService) -> None:
-        for local in command.locals:
-            binding = self._bindings.pop((command.service, local), None)
-            if binding is not None:
-                self._link.release(binding)
-                binding.sock.close()
+        self._ports.close()
 
     def _kill(self, command: cmd.KillHolder) -> None:
         async def kill() -> None:
@@ -133,10 +146,16 @@ class Binder:
                 "killed the holder of a port" if result.is_ok else "a holder was not killed",
                 extra={"port": command.port, "pid": command.holder.pid, "detail": result.detail},
             )
-            self._holders.forget()
+            self._emit(self._tell_kill(command, result))
+            self._ports.holders.forget()
             self.handle(ev.KillDone(command.service, result.is_ok, result.detail))
 
         start_task(kill(), f"kill holder of {command.port}")
+
+    def _tell_kill(self, command: cmd.KillHolder, result: KillResult) -> LogEvent:
+        why_not = None if result.is_ok else result.detail or "it still runs"
+        text = explain_kill(command.holder, command.port, why_not)
+        return LogEvent(clock.wall_s(), self._target, "warning", "host", text)
 
     def _ask(self, command: cmd.AskUser) -> None:
         question = to_question(command.question)
@@ -147,8 +166,8 @@ class Binder:
             finally:
                 if self._questions.get(question.id) is asyncio.current_task():
                     del self._questions[question.id]  # else it was asked anew meanwhile
-            if choice is not None:
-                self.handle(ev.Answered(question.id, choice))
+            no_answer = ev.Unanswered(question.id)
+            self.handle(no_answer if choice is None else ev.Answered(question.id, choice))
 
         self._questions[question.id] = start_task(ask(), f"ask {question.id}")
 
@@ -159,6 +178,8 @@ class Binder:
 
     def _report(self, command: cmd.ReportService) -> None:
         service = command.service
+        if command.state is ServiceState.GONE:
+            self._ports.forget(service.id)
         self._emit(
             ServiceEvent(
                 clock.wall_s(),
@@ -174,6 +195,7 @@ class Binder:
                 container=service.container,
                 reason=command.reason,
                 command=service.command,
+                addresses=tuple(id_.endpoint for id_ in service.sockets),
             )
         )
 

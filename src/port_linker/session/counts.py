@@ -30,6 +30,7 @@ class AgentCounts:
         self._gauged: asyncio.Future[gauge.QuicGauged] = loop.create_future()
         self._counting: asyncio.Future[gauge.QuicCounted] = loop.create_future()
         self.counted: gauge.QuicCounted | None = None  # as told last
+        self._is_asked = False
 
     async def ask_gauge(self, secret: str, limit_s: float) -> int:
         """Have the agent open a service to measure by, and return its port. Raises SidecarFailed.
@@ -46,14 +47,20 @@ class AgentCounts:
         return await self._within(self._counting, limit_s)
 
     def send_count(self) -> None:
-        """Ask for the packets; `counted` has them when they come."""
-        self._send_control(gauge.QuicCount(self._number).to_json())
+        """Ask for the packets; `counted` has them when they come.
+
+        A question waits through an outage of ssh, so there is only one until it is answered.
+        """
+        if not self._is_asked:
+            self._is_asked = True
+            self._send_control(gauge.QuicCount(self._number).to_json())
 
     def take(self, answer: gauge.Answer) -> None:
         """Take what the agent answers; what is of another attempt is ignored."""
         if answer.attempt != self._number:
             return
         if isinstance(answer, gauge.QuicCounted):
+            self._is_asked = False
             self.counted = answer
             if not self._counting.done():
                 self._counting.set_result(answer)

@@ -1,6 +1,6 @@
 """The one stream of events that the table, the plain lines and --json read. Pure.
 
-Schema 1, documented in docs/events.md and docs/events.schema.json: keys may be added, never
+Schema 2, documented in docs/events.md and docs/events.schema.json: keys may be added, never
 change their meaning. `at` is RFC 3339 in UTC with milliseconds.
 """
 
@@ -11,7 +11,7 @@ import enum
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-SCHEMA = 1
+SCHEMA = 2
 FIGURES = ("rtt_ms", "path", "mtu", "loss_percent", "up_bytes_per_s", "down_bytes_per_s")
 
 
@@ -92,7 +92,8 @@ class HelloEvent(SessionEvent):
 class ServiceEvent(SessionEvent):
     """A service appeared, changed its state, or went.
 
-    remote: its address on the target. local: addresses bound here ("127.0.0.1:5432").
+    remote: its address on the target, the first of its addresses (0.0.0.0 and :: of one process
+    are one service). local: addresses bound here ("127.0.0.1:5432").
     reason: set wherever the service is not plainly ready.
     """
 
@@ -107,6 +108,7 @@ class ServiceEvent(SessionEvent):
     container: str | None = None
     reason: str | None = None
     command: str | None = None
+    addresses: tuple[str, ...] = ()
     name = "service"
 
     @property
@@ -127,25 +129,35 @@ class ServiceEvent(SessionEvent):
             "container": self.container,
             "reason": self.reason,
             "command": self.command,
+            "addresses": list(self.addresses or (self.remote,)),
         }
 
 
 @dataclass(frozen=True)
 class StateEvent(SessionEvent):
-    """The session changed its state."""
+    """The session changed its state. silent_s: since the last contact, in an outage."""
 
     state: SessionState
     reason: str | None = None
     retry_in_s: float | None = None
+    silent_s: float | None = None
     name = "session"
 
     def payload(self) -> dict[str, Any]:
-        return {"state": self.state.value, "reason": self.reason, "retry_in_s": self.retry_in_s}
+        return {
+            "state": self.state.value,
+            "reason": self.reason,
+            "retry_in_s": self.retry_in_s,
+            "silent_s": self.silent_s,
+        }
 
 
 @dataclass(frozen=True)
 class LinkEvent(SessionEvent):
-    """A link (stdio, quic) changed its state, or was measured anew. Figures: link/figures.py."""
+    """A link (stdio, quic) changed its state, or was measured anew. Figures: link/figures.py.
+
+    needs_you: ssh is not tried again before a person logs in.
+    """
 
     link: str
     state: LinkState
@@ -156,6 +168,7 @@ class LinkEvent(SessionEvent):
     loss_percent: float | None = None
     up_bytes_per_s: float | None = None
     down_bytes_per_s: float | None = None
+    needs_you: bool = False
     name = "link"
 
     def payload(self) -> dict[str, Any]:
@@ -165,11 +178,14 @@ class LinkEvent(SessionEvent):
             "rtt_ms": self.rtt_ms,
             "reason": self.reason,
             **{key: getattr(self, key) for key in FIGURES[1:]},
+            "needs_you": self.needs_you,
         }
 
     def merged(self, older: LinkEvent) -> LinkEvent:
         """Return this event, what it does not know taken from an older one of the same state."""
-        missing = [key for key in FIGURES if getattr(self, key) is None]
+        # Without a path the stdio link is simply where it belongs.
+        kept = FIGURES if self.link != "stdio" else [key for key in FIGURES if key != "path"]
+        missing = [key for key in kept if getattr(self, key) is None]
         known: dict[str, Any] = {key: getattr(older, key) for key in missing}
         return replace(self, **known) if older.state is self.state else self
 

@@ -66,8 +66,18 @@ class RouteChanged:
 
 
 @dataclass(frozen=True)
+class OtherLinkChanged:
+    """QUIC answers again, or is lost: either way the time to try ssh is now."""
+
+
+@dataclass(frozen=True)
 class RetryAsked:
     """The user wants an attempt now."""
+
+
+@dataclass(frozen=True)
+class LoginAsked:
+    """A person sits at the terminal and will answer what ssh asks."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +87,8 @@ class QuitAsked:
 
 SessionInput = (
     Begun | ChannelOpened | ChannelFailed | Greeted | LinkLost | AgentRestarted
-    | Heard | Ticked | Woken | RouteChanged | RetryAsked | QuitAsked
+    | Heard | Ticked | Woken | RouteChanged | OtherLinkChanged | RetryAsked | LoginAsked
+    | QuitAsked
 )  # fmt: skip
 
 
@@ -86,9 +97,13 @@ SessionInput = (
 
 @dataclass(frozen=True)
 class OpenChannel:
-    """Connect; unattended: ask nobody, trust no ControlMaster. Replaces a running attempt."""
+    """Connect; unattended: ask nobody, trust no ControlMaster. Replaces a running attempt.
+
+    resume: whether an agent of ours runs there already.
+    """
 
     unattended: bool
+    resume: bool = False
 
 
 @dataclass(frozen=True)
@@ -111,10 +126,10 @@ class ReportUp:
 
 @dataclass(frozen=True)
 class ReportOutage:
-    """The link is down; the next attempt comes in so many seconds."""
+    """The link is down; the next attempt is in so many seconds, None if only a person makes it."""
 
     reason: str
-    retry_in_s: float
+    retry_in_s: float | None
 
 
 @dataclass(frozen=True)

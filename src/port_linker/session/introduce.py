@@ -28,7 +28,7 @@ MAX_MESSAGES = 256
 STATS_S = 1.0  # the table is drawn anew about as often
 COUNT_BYTES = 64 << 10  # so much must have moved before the target is asked for its counters
 
-AgentWord = quic.QuicNeed | quic.QuicReady | quic.QuicEnded | gauge.Answer
+AgentWord = quic.QuicNeed | quic.QuicReady | quic.QuicEnded | quic.QuicLife | gauge.Answer
 OnStats = Callable[[reports.Stats, gauge.QuicCounted | None], None]
 
 
@@ -50,9 +50,9 @@ class QuicAttempt:
         tunnel: Tunnel,
         stdio: MuxLink,
         config: AttemptConfig,
-        on_event: Callable[[reports.Event], None],
+        on_event: Callable[[reports.Event | quic.QuicLife], None],
     ) -> None:
-        """on_event: hears what the sidecar tells by itself."""
+        """on_event: is called with what the sidecar tells by itself, and what the agent tells."""
         self._tunnel, self._stdio, self._config = tunnel, stdio, config
         self._on_event = on_event
         self._messages: asyncio.Queue[quic.QuicNeed | quic.QuicReady | quic.QuicEnded]
@@ -152,23 +152,28 @@ class QuicAttempt:
         if isinstance(message, gauge.QuicCounted | gauge.QuicGauged):
             self.counts.take(message)
             return
+        if isinstance(message, quic.QuicLife):
+            self._take_life(message)
+            return
         if isinstance(message, quic.QuicEnded) and message.attempt == self._config.number:
             self._end(SidecarFailed("target", message.reason), message.is_final)
         if not self._messages.full():
             self._messages.put_nowait(message)
 
+    def tell_life(self, is_quiet: bool, link: int) -> None:
+        """Tell the agent whether our packets lack acknowledgements. link: as in QuicLife."""
+        self._stdio.send_control(quic.QuicLife(self._config.number, is_quiet, link).to_json())
+
+    def _take_life(self, life: quic.QuicLife) -> None:
+        if life.attempt == self._config.number and self.address:
+            start_task(self.sidecar.send(control.PeerQuiet(life.is_quiet)), "quic life")
+            self._on_event(life)
+
     async def set_path(self, is_attached: bool) -> None:
         """Lay the path of last resort over the stdio link, or take it away."""
-        try:
-            if not is_attached:
-                self._relay.close()
-                await self.sidecar.send(control.Path(False))
-                return
+        if is_attached:
             self._stdio.on_packet(self._relay.deliver)
-            with self._relay.open() as theirs:
-                await self.sidecar.send(control.Path(True), [theirs.fileno()])
-        except PortLinkerError:
-            self._relay.close()  # the sidecar has ended, which is noticed elsewhere
+        await self._relay.lay(self.sidecar, is_attached)
 
     async def close(self) -> None:
         """End it on both sides and wait until no process is left here."""
@@ -198,10 +203,10 @@ class QuicAttempt:
     def _send_parts(self, need: quic.QuicNeed) -> None:
         """Send what is missing, a few pieces ahead of what was acknowledged."""
         packed = self._tunnel.packed
-        if need.digest != self._tunnel.facts.digest:
-            return
-        if need.at == 0:
-            self.sent_bytes = 0
+        is_ours = need.digest == self._tunnel.facts.digest
+        if not is_ours or need.at > self.sent_bytes:
+            return  # it acknowledges what was never sent
+        if self.sent_bytes == 0:
             logger.info("bringing the QUIC sidecar to the target", extra={"bytes": len(packed)})
         ahead = min(len(packed), need.at + quic.PARTS_AHEAD * quic.PART_BYTES)
         while self.sent_bytes < ahead:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import logging
 
+from port_linker import __version__
+from port_linker.agent.lease import LEASE_IDLE_S
 from port_linker.deploy.settings import ConnectSettings
 from port_linker.errors import PortLinkerError
+from port_linker.link.door import Pass
 from port_linker.protocol.messages import Facts
 from port_linker.session.reporter import Reporter
-from port_linker.session.settings import IDLE_LEASE_S, SessionSettings
+from port_linker.session.settings import SessionSettings
 from port_linker.session.state_file import StateFile
 
 logger = logging.getLogger(__name__)
@@ -45,15 +48,19 @@ class AgentKeeper:
             return None
         return self._state.claim(f"{facts.boot_id} {facts.netns} {facts.uid}")
 
-    def plan_connect(self, unattended: bool) -> ConnectSettings:
-        """Return how this session asks for its agent."""
+    def make_pass(self, sync: bytes) -> Pass:
+        """Return what this session shows at its agent's door."""
+        return Pass(self._agent.token, self._session, __version__, sync)
+
+    def plan_connect(self, resume: bool) -> ConnectSettings:
+        """Return how this session asks for its agent. resume: one of ours runs there already."""
         lease_s = float(self._settings.lease_s)
         return ConnectSettings(
             agent_id=self._agent.agent_id,
             token=self._agent.token,
             host_id=self._session,
-            resume=unattended or self._agent.is_old,
+            resume=resume or self._agent.is_old,
             ssh_options=self._settings.ssh_options,
             target_python=self._settings.target_python,
-            lease_s=(lease_s, min(lease_s, float(IDLE_LEASE_S))),
+            lease_s=(lease_s, min(lease_s, LEASE_IDLE_S)),
         )

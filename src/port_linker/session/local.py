@@ -13,21 +13,25 @@ from port_linker.binding.remember import read_remaps, write_remaps
 from port_linker.binding.rules import parse_maps, parse_rules
 from port_linker.binding.sockets import read_local_facts
 from port_linker.errors import PortLinkerError, TargetError, UsageError
+from port_linker.link.interface import Link
 from port_linker.observe.logfiles import open_session_log, stderr_handler
 from port_linker.observe.logs import attach_handler, detach_handler
 from port_linker.protocol.messages import Facts
-from port_linker.session.binder import PeerCheck
+from port_linker.session.binder import Asker, Binder
+from port_linker.session.events import SessionEvent
 from port_linker.session.settings import SessionSettings
+from port_linker.session.shelf import Shelf, shelf_limit
 from port_linker.ssh.target import Target
 
 
-def make_binding_machine(
-    settings: SessionSettings, target: Target
-) -> tuple[BindingMachine, Callable[[Mapping[str, int]], None]]:
-    """Return the machine for these settings, and what saves the ports it chose.
-
-    Raises UsageError for a rule that is none.
-    """
+def make_binder(
+    settings: SessionSettings,
+    target: Target,
+    link: Link,
+    emit: Callable[[SessionEvent], None],
+    asker: Asker,
+) -> Binder:
+    """Return what binds here for these settings. Raises UsageError for a rule that is none."""
     options = BindOptions(
         only=parse_rules(settings.only, "--only"),
         skip=parse_rules(settings.skip, "--skip"),
@@ -36,6 +40,8 @@ def make_binding_machine(
         all_users=settings.all_users,
         on_conflict=OnConflict(settings.on_conflict),
         is_interactive=settings.interactive,
+        hold=settings.hold,
+        outage_hold_s=float(settings.outage_wait_s),
     )
     facts = read_local_facts(settings.max_services)
     machine = BindingMachine(options, facts, read_remaps(target.key))
@@ -43,19 +49,20 @@ def make_binding_machine(
     def save(remaps: Mapping[str, int]) -> None:
         write_remaps(target.key, remaps)
 
-    return machine, save
+    check = check_own_user if settings.own_user_only else None
+    shelf = Shelf(shelf_limit(settings.max_services)) if settings.hold else None
+    return Binder(machine, link, target.display, emit, asker, save, check, shelf)
 
 
-def peer_check(settings: SessionSettings) -> PeerCheck | None:
-    """Return what makes the check of local peers with --own-user-only, else None."""
-    return check_own_user if settings.own_user_only else None
+def is_this_machine(facts: Facts) -> bool:
+    """Whether the facts are those of this very machine."""
+    here = read_facts("")
+    return facts.boot_id == here.boot_id != "" and facts.netns == here.netns != ""
 
 
 def check_not_self(settings: SessionSettings, target: str, facts: Facts) -> PortLinkerError | None:
     """Return the error if the target is this very machine: its ports are here already."""
-    here = read_facts("")
-    is_here = facts.boot_id == here.boot_id != "" and facts.netns == here.netns != ""
-    if not is_here or settings.allow_self:
+    if settings.allow_self or not is_this_machine(facts):
         return None
     return TargetError(
         f"{target} is this machine: its services are on this localhost already",

@@ -3,7 +3,8 @@
     connecting -> up -> outage -> up -> … -> closed
 
 Before the first `up` an error ends the session; after it nothing but the user does: listeners
-stay, flows wait, attempts go on.
+stay, flows wait, attempts go on. Not so after a refused login or a changed host key: the next one
+would be refused too, and be counted as an attack. Then a person logs in, or nobody does.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import enum
 from typing import assert_never
 
-from port_linker.errors import PortLinkerError
+from port_linker.errors import AuthError, HostKeyError, PortLinkerError
 from port_linker.session.backoff import Backoff
 from port_linker.session.inputs import (
     AgentRestarted,
@@ -22,7 +23,9 @@ from port_linker.session.inputs import (
     Greeted,
     Heard,
     LinkLost,
+    LoginAsked,
     OpenChannel,
+    OtherLinkChanged,
     QuitAsked,
     ReportAgentRestarted,
     ReportOutage,
@@ -47,7 +50,7 @@ STALE_ATTEMPT_S = 1.0  # a wake replaces an attempt that is older than this
 
 
 class _Phase(enum.Enum):
-    IDLE = enum.auto()  # waits for retry_at
+    IDLE = enum.auto()  # waits for retry_at, or for a person if that is None
     OPENING = enum.auto()  # an attempt runs
     GREETING = enum.auto()  # the channel is open, the hello is awaited
     UP = enum.auto()
@@ -68,11 +71,18 @@ class SessionMachine:
         self._attempt_at = 0.0
         self._up_at = 0.0
         self._restarting = False
+        self._needs_person = False  # ssh asked for what only a person has
+        self._is_attended = False  # the attempt that runs asks a person
 
     @property
     def is_up(self) -> bool:
         """Whether flows move now."""
         return self._phase is _Phase.UP
+
+    @property
+    def is_without_ssh(self) -> bool:
+        """Whether there was a link, and none is there or about to begin."""
+        return self._was_up and self._phase in (_Phase.IDLE, _Phase.OPENING)
 
     def handle(  # noqa: C901 - a dispatcher
         self, event: SessionInput, now: float
@@ -102,20 +112,31 @@ class SessionMachine:
                 return self._hurry(PROBE_S, now)
             case RouteChanged():
                 return self._hurry(ROUTE_PROBE_S, now)
+            case LoginAsked():
+                return self._login(now)
+            case OtherLinkChanged():
+                return [] if self._phase is _Phase.UP else self._hurry(PROBE_S, now)
             case QuitAsked():
                 return self._quit()
             case _:
                 assert_never(event)
 
-    def _open(self, now: float) -> list[SessionCommand]:
+    def _open(self, now: float, is_attended: bool = False) -> list[SessionCommand]:
         self._phase = _Phase.OPENING
         self._retry_at = None
         self._attempt_at = now
-        return [OpenChannel(unattended=self._was_up)]
+        self._is_attended = is_attended
+        return [OpenChannel(unattended=self._was_up and not is_attended, resume=self._was_up)]
+
+    def _login(self, now: float) -> list[SessionCommand]:
+        if self._phase is _Phase.OPENING and self._was_up and not self._is_attended:
+            return [CloseChannel(), *self._open(now, is_attended=True)]
+        if self._phase is _Phase.IDLE and self._was_up:
+            return self._open(now, is_attended=True)
+        return []
 
     def _await_hello(self, now: float) -> list[SessionCommand]:
-        self._phase = _Phase.GREETING
-        self._deadline = now + GREET_S
+        self._phase, self._deadline = _Phase.GREETING, now + GREET_S
         return []
 
     def _fail(self, error: PortLinkerError, now: float) -> list[SessionCommand]:
@@ -124,7 +145,8 @@ class SessionMachine:
         if not self._was_up:
             self._phase = _Phase.CLOSED
             return [StopSession(error, say_goodbye=False)]
-        return self._retry_later(error.message, now)
+        self._needs_person |= isinstance(error, AuthError | HostKeyError)
+        return self._retry_later(error.message, now, spent_s=now - self._attempt_at)
 
     def _up(self, resumes: bool, now: float) -> list[SessionCommand]:
         if self._phase is not _Phase.GREETING:
@@ -133,9 +155,9 @@ class SessionMachine:
         was_outage = self._is_outage or first
         self._phase = _Phase.UP
         self._was_up, self._is_outage, self._restarting = True, False, False
-        self._up_at = now
+        self._needs_person = False
+        self._up_at = self._ping_at = now
         self._deadline = now + DEAD_AFTER_S
-        self._ping_at = now
         commands: list[SessionCommand] = []
         if restarted and not first:
             commands.append(ReportAgentRestarted())
@@ -158,13 +180,13 @@ class SessionMachine:
             self._backoff.reset()
         return [CloseChannel(), *self._retry_later(reason, now)]
 
-    def _retry_later(self, reason: str, now: float) -> list[SessionCommand]:
-        delay_s = self._backoff.next_delay_s()
-        self._phase = _Phase.IDLE
-        self._is_outage = True
+    def _retry_later(self, reason: str, now: float, spent_s: float = 0.0) -> list[SessionCommand]:
+        self._phase, self._is_outage, self._retry_at = _Phase.IDLE, True, None
+        if self._needs_person:
+            return [ReportOutage(reason, None)]
+        delay_s = self._backoff.next_delay_s(spent_s)
         self._retry_at = now + delay_s
-        commands: list[SessionCommand] = [ReportOutage(reason, delay_s)]
-        return commands + (self._open(now) if delay_s == 0 else [])
+        return [ReportOutage(reason, delay_s), *(self._open(now) if delay_s == 0 else [])]
 
     def _heard(self, now: float) -> list[SessionCommand]:
         if self._phase is _Phase.UP:
@@ -187,6 +209,8 @@ class SessionMachine:
         if self._phase is _Phase.UP:
             self._deadline = min(self._deadline or now, now + probe_s)
             return [SendPing()]
+        if self._needs_person or self._is_attended:
+            return []
         if self._phase is _Phase.IDLE and self._was_up:
             self._backoff.next_delay_s()
             return self._open(now)

@@ -16,6 +16,8 @@ from port_linker.session.reporter import Reporter
 
 logger = logging.getLogger(__name__)
 
+PART = 50  # services in one event: each may have 31 rivals for its port, who are planned with it
+
 
 class AgentNews:
     """Reads control messages. The target may be refused once its facts are known."""
@@ -54,12 +56,24 @@ class AgentNews:
 
     def _take_services(self, message: dict[str, Any]) -> None:
         changes = parse_changes(message)
-        event = bind_events.ServicesChanged(
-            changes.appeared, changes.changed, changes.vanished, is_complete=changes.is_full
+        self._handle(
+            appeared=changes.appeared[:PART],
+            vanished=changes.vanished,
+            is_complete=changes.is_full,
         )
-        self._binder.handle(event)
+        for at in range(PART, len(changes.appeared), PART):
+            self._handle(appeared=changes.appeared[at : at + PART])
+        for at in range(0, len(changes.changed), PART):
+            self._handle(changed=changes.changed[at : at + PART])
+
+    def _handle(self, **changes: Any) -> None:
+        event = bind_events.ServicesChanged(**changes)
+        if event != bind_events.ServicesChanged():
+            self._binder.handle(event)
 
     def _take_facts(self, facts: Facts) -> None:
+        if facts == self._facts:
+            return  # every service would be planned anew for it
         logger.info("the target's facts", extra=facts.to_json())
         for judge in self._judges:
             error = judge(facts)

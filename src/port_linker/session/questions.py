@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 CONFLICT = "conflict"  # a port is held here: kill, remap, skip
+LOGIN = "login"  # ssh needs a person: log in, later
 EPHEMERAL = "ephemeral"  # a short-lived port of the login user: link, skip
 
 
@@ -13,19 +14,21 @@ class Choice:
     """One answer.
 
     key: the one lower-case letter that a person types. word: what ask() returns.
-    description: what happens then, in a few words.
+    description: what happens then, in a few words. confirm: what a person is asked to say yes to
+    before it happens; "" for what can be undone.
     """
 
     key: str
     word: str
     description: str
+    confirm: str = ""
 
 
 @dataclass(frozen=True)
 class Question:
     """Something that only a person can decide.
 
-    id: names the question while it is open. kind: CONFLICT or EPHEMERAL.
+    id: names the question while it is open. kind: CONFLICT, EPHEMERAL or LOGIN.
     sentence: what is asked, with the process named; its texts are cleaned when shown.
     default: the word of the choice that stands when nobody answers.
     service: key of the service it is about ("tcp/127.0.0.1:80"), if any.
@@ -43,17 +46,24 @@ class Question:
 
         An empty answer is the default.
         """
-        typed = answer.strip().lower()
-        if not typed:
+        if not answer.strip():
             return self.default
-        for choice in self.choices:
-            if typed in (choice.key, choice.word):
-                return choice.word
-        return None
+        choice = self.choice_of(answer)
+        return None if choice is None else choice.word
+
+    def choice_of(self, answer: str) -> Choice | None:
+        """Return the choice of a typed letter or word; None if it means nothing."""
+        typed = answer.strip().lower()
+        found = (choice for choice in self.choices if typed in (choice.key, choice.word))
+        return next(found, None)
 
 
-KILL = Choice("k", "kill", "end that process and take the port")
+# Keys of answers that cannot be undone navigate nowhere in the table.
+KILL = Choice(
+    "x",
+    "kill",
+    "end that process and take the port",
+    "what that process has not saved is lost",
+)
 REMAP = Choice("r", "remap", "use another local port")
 SKIP = Choice("s", "skip", "leave this service out")
-LINK_ONCE = Choice("l", "link", "link it this time")
-ALWAYS_SKIP = Choice("s", "skip", "never ask about this process again")

@@ -15,7 +15,7 @@ from port_linker import clock
 from port_linker.errors import PortLinkerError
 from port_linker.link import control
 from port_linker.link.faults import SidecarFailed
-from port_linker.link.find import Tunnel, TunnelMissing, find_executable, read_tunnel
+from port_linker.link.find import Tunnel, TunnelMissing
 from port_linker.link.interface import LinkKind
 from port_linker.link.mux_link import MuxLink
 from port_linker.link.quic_link import QuicLink
@@ -23,6 +23,7 @@ from port_linker.link.retry import QuicRetry
 from port_linker.link.switch import SwitchLink
 from port_linker.protocol.gauge import parse_answer
 from port_linker.protocol.quic import parse_from_agent
+from port_linker.session.executable import load_tunnel
 from port_linker.session.introduce import AttemptConfig, QuicAttempt
 from port_linker.session.meter import LinkMeter
 from port_linker.session.reporter import Reporter
@@ -68,15 +69,17 @@ class QuicSession:
         """Begin, unless the settings or this machine say that there is no QUIC."""
         if self._settings.link == LinkKind.STDIO:
             return
+        self._runner = start_task(self._find_and_run(), "quic")
+
+    async def _find_and_run(self) -> None:
         try:
-            path = find_executable()
+            tunnel = await load_tunnel(self._settings.tunnel_builder, self._steer.absent)
         except TunnelMissing as error:
             logger.info("no QUIC: %s", error.message)
-            self._steer.absent("port-linker-tunnel is not installed")
             if self._settings.link == LinkKind.QUIC:
                 self._owner.on_quic_refused(error)
-            return
-        self._runner = start_task(self._run(path), "quic")
+        else:
+            await self._run(tunnel)
 
     @property
     def is_carrying(self) -> bool:
@@ -92,7 +95,7 @@ class QuicSession:
             self._is_hopeless = False
             self._retry.reset()
             self._end_attempt("the agent is a new one")
-            self._hurry.set()
+        self._hurry.set()  # ssh passes, so UDP may
         if not self._is_hopeless:
             self._go.set()
         self._set_path()
@@ -144,8 +147,7 @@ class QuicSession:
 
     # Attempts
 
-    async def _run(self, path: str) -> None:
-        tunnel = await asyncio.to_thread(read_tunnel, path)
+    async def _run(self, tunnel: Tunnel) -> None:
         while True:
             await self._go.wait()
             self._hurry.clear()
@@ -157,22 +159,23 @@ class QuicSession:
             if self._is_hopeless:
                 self._go.clear()
                 continue
-            lived_s = clock.monotonic_s() - began_s
             fault = error.fault if isinstance(error, SidecarFailed) else "closed"
-            pause_s = self._retry.next_delay_s(fault, lived_s)
+            pause_s = self._retry.next_delay_s(fault, clock.monotonic_s() - began_s)
             logger.debug("QUIC again", extra={"in_s": pause_s, "fault": fault})
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(pause_s):
-                    await self._hurry.wait()
+                await asyncio.wait_for(self._hurry.wait(), pause_s)
 
     async def _live(self, tunnel: Tunnel) -> PortLinkerError:
         """Make one attempt, live with what comes of it, and return why it ended."""
         self._number += 1
         self._steer.trying()
-        finding = find_direct_addresses(self._target, self._settings.ssh_options)
+        finding = find_direct_addresses(
+            self._target, self._settings.ssh_options, self._settings.udp_addresses
+        )
         addresses = start_task(finding, "ssh addresses")
+        config = AttemptConfig(self._number, self._settings.lease_s, *self._settings.udp_ports)
         try:
-            self._attempt = QuicAttempt(tunnel, self._stdio, self._config(), self._steer.take)
+            self._attempt = QuicAttempt(tunnel, self._stdio, config, self._steer.take)
             try:
                 end = await self._use(self._attempt, addresses)
                 self._is_hopeless = self._attempt.is_final
@@ -199,7 +202,7 @@ class QuicSession:
         self._source = find_source(attempt.address)
         self._link.attach(attempt.sidecar)
         await attempt.set_path(self._is_stdio_up)
-        self._steer.connected(attempt.address)
+        self._steer.connected(attempt.address, attempt.tell_life)
         self._meter.connected()
         end = await attempt.watch(self._meter.take)
         attempt.sidecar.close()  # first, so that it takes no connection that is lost already
@@ -213,9 +216,6 @@ class QuicSession:
         self._is_connected = False
         await self._link.detach()
         await attempt.close()
-
-    def _config(self) -> AttemptConfig:
-        return AttemptConfig(self._number, self._settings.lease_s, *self._settings.udp_ports)
 
     def _end_attempt(self, reason: str) -> None:
         if self._attempt is not None and not self._attempt.ended.done():

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from port_linker import clock
 from port_linker.deploy.settings import Progress, Stage, StageDone, StderrLine
-from port_linker.link.figures import Figures, is_news
+from port_linker.link.figures import OVER_QUIC, Figures, is_news
 from port_linker.session import events as ev
 
 logger = logging.getLogger(__name__)
@@ -25,8 +26,10 @@ class Reporter:
         self._target = target
         self.emit = emit
         self._was_up = False
+        self._contact_s = clock.monotonic_s()
         self._states: dict[str, ev.LinkState] = {}  # of the links, as told last
         self._figures: dict[str, Figures] = {}
+        self._standing: dict[str, tuple[str | None, bool]] = {}  # why it is so, and needs_you
 
     def hello(self, version: str, session: str) -> None:
         """The first event."""
@@ -44,7 +47,7 @@ class Reporter:
 
     def up(self, first: bool, resumes: bool = True) -> None:
         """Flows move. resumes: those that were open before do too; else a new agent runs."""
-        self._was_up = True
+        self._was_up, self._contact_s = True, clock.monotonic_s()
         if not first:
             self._state(ev.SessionState.REATTACHED, None if resumes else FLOWS_LOST)
         self._state(ev.SessionState.UP)
@@ -52,16 +55,15 @@ class Reporter:
 
     def back(self) -> None:
         """Flows move again, though ssh is not back."""
+        self._contact_s = clock.monotonic_s()
         self._state(ev.SessionState.REATTACHED)
         self._state(ev.SessionState.UP)
 
     def outage(self, reason: str, retry_in_s: float | None) -> None:
         """Flows wait. retry_in_s: until ssh is tried again, None if that was told before."""
-        event = ev.StateEvent(
-            clock.wall_s(), self._target, ev.SessionState.OUTAGE, reason, retry_in_s
-        )
-        self.emit(event)
-        self._link(ev.LinkState.DOWN, reason)
+        at, silent_s = clock.wall_s(), round(clock.monotonic_s() - self._contact_s, 1)
+        outage = ev.SessionState.OUTAGE
+        self.emit(ev.StateEvent(at, self._target, outage, reason, retry_in_s, silent_s))
 
     def progress(self, progress: Progress) -> None:
         """Tell what a person should know of an attempt; all of it stands in the log."""
@@ -76,26 +78,40 @@ class Reporter:
         self._state(ev.SessionState.CLOSED)
 
     def link(
-        self, name: str, state: ev.LinkState, reason: str | None = None, path: str | None = None
+        self,
+        name: str,
+        state: ev.LinkState,
+        reason: str | None = None,
+        path: str | None = None,
+        needs_you: bool = False,
     ) -> None:
         """A link changed its state, or its path; what was measured before no longer counts."""
         self._states[name] = state
         self._figures[name] = Figures(path)
-        event = ev.LinkEvent(clock.wall_s(), self._target, name, state, None, reason, path)
-        self.emit(event)
+        self._standing[name] = reason, needs_you
+        at = clock.wall_s()
+        event = ev.LinkEvent(at, self._target, name, state, None, reason, path)
+        self.emit(replace(event, needs_you=needs_you))
 
     def figures(self, name: str, found: Figures) -> None:
         """Tell what was measured of a link that is up, if it is news."""
+        self._contact_s = clock.monotonic_s()
         told = self._figures.get(name, Figures())
         now = told.merged(found)
         if self._states.get(name, ev.LinkState.UP) is ev.LinkState.UP and is_news(told, now):
             self._figures[name] = now
             at, state = clock.wall_s(), ev.LinkState.UP
-            self.emit(ev.LinkEvent(at, self._target, name, state, **vars(now)))
+            reason, needs_you = self._standing.get(name, (None, False))
+            event = ev.LinkEvent(at, self._target, name, state, **vars(now))
+            self.emit(replace(event, reason=reason, needs_you=needs_you))
 
-    def stdio_down(self, reason: str) -> None:
-        """ssh is gone but flows go on over QUIC."""
-        self._link(ev.LinkState.DOWN, reason)
+    def stdio_down(self, reason: str, needs_you: bool = False) -> None:
+        """ssh is gone, and its link with it. needs_you: it is not tried again unasked."""
+        self.link(_STDIO, ev.LinkState.DOWN, reason, None, needs_you)
+
+    def stdio_carried(self, reason: str, needs_you: bool) -> None:
+        """ssh is gone, but its link goes on inside QUIC."""
+        self.link(_STDIO, ev.LinkState.UP, reason, OVER_QUIC, needs_you)
 
     def stdio_up(self) -> None:
         """ssh is back; nobody missed it."""

@@ -1,12 +1,12 @@
 """The picture that the events of a session add up to: what the table draws. Pure.
 
 Bounded: rows are bounded by what the target may offer (the binding room limits it), those of
-services that are gone leave after GONE_SHOWN_S, and 200 log lines are kept.
+services that are gone leave after GONE_SHOWN_S.
 """
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -15,7 +15,6 @@ from port_linker.session.events import (
     HelloEvent,
     LinkEvent,
     LinkState,
-    LogEvent,
     ServiceEvent,
     ServiceState,
     SessionEvent,
@@ -27,7 +26,6 @@ from port_linker.session.questions import Question
 if TYPE_CHECKING:
     from port_linker.link.interface import Traffic
 
-MAX_LOG_LINES = 200
 GONE_SHOWN_S = 5.0  # chosen: long enough to be read, short enough not to lie
 RATE_WEIGHT = 0.6  # of the newest sample; the older ones fade within about three polls
 
@@ -67,16 +65,6 @@ class Row:
         return bool(ports) and ports != {str(self.event.port)}
 
 
-@dataclass(frozen=True)
-class LogLine:
-    """One line of the log pane."""
-
-    at: float
-    level: str
-    side: str
-    message: str
-
-
 @dataclass
 class Snapshot:
     """The picture now. Fold events in; read the fields.
@@ -97,8 +85,6 @@ class Snapshot:
     links: dict[str, LinkEvent] = field(default_factory=dict)
     rows: dict[str, Row] = field(default_factory=dict)
     questions: dict[str, Question] = field(default_factory=dict)
-    log: deque[LogLine] = field(default_factory=lambda: deque(maxlen=MAX_LOG_LINES))
-    log_count: int = 0  # lines ever folded, so that a reader knows how many are new
     _polled_at: float | None = None
     _active: set[str] = field(default_factory=set)  # keys whose rate is not zero
 
@@ -110,11 +96,9 @@ class Snapshot:
             _fold_link(self, event)
         elif isinstance(event, StateEvent):
             _fold_state(self, event)
-        elif isinstance(event, LogEvent):
-            _fold_log(self, event)
         elif isinstance(event, HelloEvent):
             _fold_hello(self, event)
-        # A conflict changes nothing here: its service's own event carries the reason.
+        # The log and conflicts change nothing here: a service's own event carries the reason.
 
     def open_question(self, question: Question) -> None:
         """Remember a question until close_question."""
@@ -232,7 +216,7 @@ def _fold_state(picture: Snapshot, event: StateEvent) -> None:
     picture.reason = event.reason
     picture.retry_at = None if event.retry_in_s is None else event.at + event.retry_in_s
     if event.state is SessionState.OUTAGE:
-        picture.outage_since = picture.outage_since or event.at
+        picture.outage_since = picture.outage_since or event.at - (event.silent_s or 0.0)
     elif event.state in (SessionState.UP, SessionState.REATTACHED):
         picture.outage_since = None
         picture.up_since = picture.up_since or event.at
@@ -241,8 +225,3 @@ def _fold_state(picture: Snapshot, event: StateEvent) -> None:
 def _fold_link(picture: Snapshot, event: LinkEvent) -> None:
     before = picture.links.get(event.link)
     picture.links[event.link] = event if before is None else event.merged(before)
-
-
-def _fold_log(picture: Snapshot, event: LogEvent) -> None:
-    picture.log.append(LogLine(event.at, event.level, event.side, event.message))
-    picture.log_count += 1

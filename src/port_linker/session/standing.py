@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
+from port_linker import clock
 from port_linker.binding import events as bind_events
 from port_linker.link.choose import Choice
 from port_linker.session import inputs
@@ -12,24 +14,42 @@ from port_linker.session.news import AgentNews
 from port_linker.session.outage import OutageWatch
 from port_linker.session.quic import QuicSession
 from port_linker.session.reporter import Reporter
+from port_linker.session.stale import StaleMarks
 
 logger = logging.getLogger(__name__)
 
-UNSEEN = "ssh is gone; connections go on over QUIC, new services are seen once it is back"
+UNSEEN = "ssh is gone; connections go on over QUIC, what comes and goes is seen once it is back"
+BLIND_AFTER_S = 1.0  # a carried link is there within a round trip or two
 
 
 class Standing:
-    """Tells reporter and binder of outages; an outage of ssh alone is none while QUIC carries."""
+    """Tells reporter and binder of outages; an outage of ssh alone is none while QUIC carries.
+
+    is_carried: whether the stdio link goes on inside QUIC, so that the target is seen without ssh.
+    """
 
     def __init__(
-        self, reporter: Reporter, binder: Binder, quic: QuicSession, news: AgentNews
+        self,
+        reporter: Reporter,
+        binder: Binder,
+        quic: QuicSession,
+        news: AgentNews,
+        marks: StaleMarks,
+        is_carried: Callable[[], bool],
     ) -> None:
         self._reporter, self._binder, self._quic, self._news = reporter, binder, quic, news
+        self._marks, self._is_carried = marks, is_carried
         self._outage = OutageWatch()
+        self._lost: inputs.ReportOutage | None = None  # ssh; None while it is there
+        self._told: tuple[str, bool, bool] | None = None  # of ssh: why, needs you, carried
+        self._blind_since: float | None = None
 
     def take_up(self, command: inputs.ReportUp) -> None:
         """The stdio link is up."""
         logger.info("link up", extra={"first": command.first, "resumes": command.resumes})
+        self._lost = None
+        self._told = None
+        self.tick()
         change = self._outage.look(True, self._quic.is_carrying)
         if not command.first and change is None:
             self._reporter.stdio_up()  # QUIC carried on meanwhile
@@ -41,13 +61,14 @@ class Standing:
     def take_outage(self, command: inputs.ReportOutage) -> None:
         """The stdio link is down, and stays so for now."""
         logger.warning("ssh lost", extra={"reason": command.reason, "retry_s": command.retry_in_s})
-        if self._outage.is_stdio_up and self._quic.is_carrying:
-            self._reporter.log("warning", "host", UNSEEN)
+        self._lost = command
+        is_refused = command.retry_in_s is None  # each time is news to who has just logged in
         self._outage.look(False, self._quic.is_carrying)
         if self._quic.is_carrying:
-            self._reporter.stdio_down(command.reason)
+            self.tell_ssh(is_refused)
             return
         self._reporter.outage(command.reason, command.retry_in_s)
+        self.tell_ssh(is_refused)
         self._binder.handle(bind_events.LinkDown(command.reason))
 
     def take_choice(self, choice: Choice) -> None:
@@ -55,7 +76,35 @@ class Standing:
         change = self._outage.look(self._outage.is_stdio_up, self._quic.is_carrying)
         if change == "begun":
             self._reporter.outage(choice.reason, None)
+            self.tell_ssh()
             self._binder.handle(bind_events.LinkDown(choice.reason))
         elif change == "over":
             self._reporter.back()
             self._news.tell_link_up()
+
+    def tell_ssh(self, is_news: bool = False) -> None:
+        """Tell how ssh stands, and whether QUIC carries its link, if that is news."""
+        lost, is_carried = self._lost, self._is_carried()
+        if lost is None:
+            return
+        needs_you = lost.retry_in_s is None
+        if self._told == (lost.reason, needs_you, is_carried) and not is_news:
+            return
+        self._told = (lost.reason, needs_you, is_carried)
+        if is_carried:
+            self._reporter.stdio_carried(lost.reason, needs_you)
+        else:
+            self._reporter.stdio_down(lost.reason, needs_you)
+        self.tick()
+
+    def tick(self) -> None:
+        """Look whether what is shown of the target can still be known."""
+        is_blind = self._lost is not None and not self._is_carried() and self._quic.is_carrying
+        now = clock.monotonic_s()
+        if not is_blind:
+            self._blind_since = None
+            self._marks.set(False, clock.wall_s())
+            return
+        self._blind_since = now if self._blind_since is None else self._blind_since
+        if now - self._blind_since >= BLIND_AFTER_S and self._marks.set(True, clock.wall_s()):
+            self._reporter.log("warning", "host", UNSEEN)

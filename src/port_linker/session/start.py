@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import secrets
 from typing import TYPE_CHECKING
 
 from port_linker.errors import PortLinkerError
+from port_linker.folders import state_folder
 from port_linker.session.local import log_to_file
 from port_linker.session.runner import SessionRunner
 from port_linker.session.settings import SessionSettings
@@ -19,10 +21,8 @@ if TYPE_CHECKING:
 
 async def run_session(settings: SessionSettings, frontend: FrontEnd) -> int:
     """Run one session to its end; return the exit status. Raises PortLinkerError."""
-    import platformdirs
-
-    folder = platformdirs.user_state_dir("port-linker")
-    target = parse_target(settings.target)
+    folder = state_folder()
+    target = parse_target(settings.target, settings.ssh_flags)
     try:
         state = StateFile(os.path.join(folder, "targets"), target.key, target.display)
     except OSError as error:
@@ -32,6 +32,7 @@ async def run_session(settings: SessionSettings, frontend: FrontEnd) -> int:
             code="PL-STATE-DIR",
         ) from error
     session = secrets.token_hex(8)
+    gc.freeze()  # what the program is made of never ends: the search for cycles may pass it by
     try:
         with log_to_file(folder, session, settings):
             return await SessionRunner(settings, frontend, state, session).run()

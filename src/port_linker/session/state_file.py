@@ -19,6 +19,7 @@ from port_linker.errors import EXIT_USAGE, PortLinkerError
 
 _ID = re.compile(r"[0-9a-f]{16,64}")
 MAX_STATE_BYTES = 64 * 1024
+MAX_CLAIMS = 4  # machines of one session, the newest; each boot is one, and takes a descriptor
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,12 @@ class StateFile:
         self._target = target
         self._claims: dict[str, StateFile] = {}
         self._path = os.path.join(folder, f"{key}.json")
+        self._lock()
+        while not self._is_in_place():  # its last holder removed it between our open and our lock
+            os.close(self._fd)
+            self._lock()
+
+    def _lock(self) -> None:
         self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -53,9 +60,16 @@ class StateFile:
             holder = self._read().get("pid", "unknown")
             os.close(self._fd)
             raise AlreadyRunning(
-                f"another port-linker (pid {holder}) already links {target}",
+                f"another port-linker (pid {holder}) already links {self._target}",
                 hint="use that one, or end it first",
             ) from error
+
+    def _is_in_place(self) -> bool:
+        """Whether the locked file is the one that others find under its name."""
+        try:
+            return os.path.samestat(os.fstat(self._fd), os.lstat(self._path))
+        except FileNotFoundError:
+            return False
 
     def agent(self) -> AgentRef:
         """Return the agent that an earlier run left behind, or a new name and token."""
@@ -83,21 +97,28 @@ class StateFile:
             return None
         try:
             claim = StateFile(os.path.dirname(self._path), key, self._target)
-            claim._write({"pid": os.getpid()})
         except AlreadyRunning as error:
             return error
         except OSError:
-            return None  # a full disk: the lock of the spelling is there
+            return None  # no file can be made: the lock of the spelling is there
         self._claims[key] = claim
+        with contextlib.suppress(OSError):  # a full disk: the lock holds without our name in it
+            claim._write({"pid": os.getpid()})
+        if len(self._claims) > MAX_CLAIMS:
+            self._claims.pop(next(iter(self._claims))).remove()
         return None
 
     def close(self) -> None:
         """Free the locks."""
         for claim in self._claims.values():
-            with contextlib.suppress(OSError):
-                os.unlink(claim._path)  # noqa: SLF001 - one of our own; nothing in it outlives us
-            claim.close()
+            claim.remove()
         os.close(self._fd)
+
+    def remove(self) -> None:
+        """Free the lock of a machine; nothing in its file outlives us."""
+        with contextlib.suppress(OSError):
+            os.unlink(self._path)
+        self.close()
 
     def _read(self) -> dict[str, object]:
         try:

@@ -16,6 +16,7 @@ from port_linker.link.choose import Choice, LinkChooser
 from port_linker.link.figures import OVER_SSH
 from port_linker.link.interface import LinkKind
 from port_linker.link.switch import SwitchLink
+from port_linker.protocol.quic import QuicLife
 from port_linker.session.events import LinkState
 from port_linker.session.reporter import Reporter
 
@@ -46,7 +47,10 @@ class LinkSteer:
         self._choice = Choice(LinkKind.STDIO, "")
         self._reported: tuple[LinkState, str] | None = None
         self._is_stdio_up = False
+        self._ups = 0  # how often ssh has come up
         self._path: str | None = None
+        self._is_quiet = False  # our packets lack acknowledgements
+        self._tell_peer: Callable[[bool, int], None] | None = None
 
     @property
     def is_on_quic(self) -> bool:
@@ -56,6 +60,9 @@ class LinkSteer:
     def set_stdio(self, is_up: bool) -> None:
         """The stdio link came or went."""
         self._is_stdio_up = is_up
+        self._switch.tell_bound()
+        self._ups += is_up
+        self._tell_life()
         self.look()
 
     def trying(self) -> None:
@@ -63,26 +70,34 @@ class LinkSteer:
         if self._reported is None:
             self._report(LinkState.TRYING)
 
-    def connected(self, address: str) -> None:
-        """QUIC is up, by way of this address of the target."""
-        self._path = address
+    def connected(self, address: str, tell_peer: Callable[[bool, int], None]) -> None:
+        """QUIC is up, by way of this address of the target.
+
+        tell_peer: tells the agent over ssh whether our packets lack acknowledgements.
+        """
+        self._path, self._tell_peer, self._is_quiet = address, tell_peer, False
+        self._tell_life()
         self._chooser.connected(clock.monotonic_s())
         self.look()
 
     def ended(self, reason: str) -> None:
         """QUIC did not come up, or is no more."""
-        self._path = None
+        self._path = self._tell_peer = None
         self._chooser.ended(reason)
         self.look()
 
-    def take(self, event: reports.Event) -> None:
-        """Take what the sidecar tells of the connection."""
+    def take(self, event: reports.Event | QuicLife) -> None:
+        """Take what the sidecar tells of the connection, or the agent of its half."""
         now = clock.monotonic_s()
         logger.debug("sidecar event", extra={"event": repr(event)})
-        if isinstance(event, reports.Quiet):
-            self._chooser.quiet(now)
-        elif isinstance(event, reports.Heard):
-            self._chooser.heard(now)
+        if isinstance(event, reports.Quiet | reports.Heard):
+            self._is_quiet = isinstance(event, reports.Quiet)
+            self._chooser.note(self._is_quiet, now)
+            self._tell_life()
+        elif isinstance(event, QuicLife):
+            if not self._is_stdio_up or event.link != self._ups:
+                return  # said before an outage: old news
+            self._chooser.note(event.is_quiet, now, is_peers=True)
         elif isinstance(event, reports.PathChanged):
             is_relayed = event.via == reports.VIA_RELAY
             self._path = OVER_SSH if is_relayed else event.address
@@ -111,6 +126,11 @@ class LinkSteer:
         self._report(LinkState.DOWN, reason)
         self._chooser.ended(reason)
         self.look()
+
+    def _tell_life(self) -> None:
+        """Tell the agent over ssh, while that is up: later it would be old news."""
+        if self._tell_peer is not None and self._is_stdio_up:
+            self._tell_peer(self._is_quiet, self._ups)
 
     def _report(self, state: LinkState, reason: str = "") -> None:
         """Tell a change; attempt after attempt that ends the same way is none."""

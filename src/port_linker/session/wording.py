@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from port_linker.binding import commands as cmd
 from port_linker.binding.conflict import ALLOW, KILL, REMAP, SKIP
+from port_linker.binding.facts import Holder
 from port_linker.session import questions as q
 
 _CHOICES = {
     KILL: q.KILL,
     REMAP: q.REMAP,
     SKIP: q.SKIP,
-    ALLOW: q.Choice("l", ALLOW, "link it this time"),
+    ALLOW: q.Choice("y", ALLOW, "link it this time"),
 }
 
 
@@ -24,3 +25,11 @@ def to_question(question: cmd.Question) -> q.Question:
         default=SKIP,
         service=question.service.id.key,
     )
+
+
+def explain_kill(holder: Holder, port: int, why_not: str | None) -> str:
+    """Return the sentence about a process of this machine. why_not: None if it was ended."""
+    who = f"{holder.command or 'the process'} (pid {holder.pid})"
+    if why_not is None:
+        return f"{who}, which held port {port} on this machine, was ended"
+    return f"{who}, which holds port {port} on this machine, was not ended: {why_not}"

@@ -11,9 +11,11 @@ CONNECT_TIMEOUT_S = 20  # with a person waiting; ssh would wait for the kernel, 
 UNATTENDED_CONNECT_TIMEOUT_S = 6  # three SYNs (0, 1, 3 s), the banner; a new attempt follows
 
 # The user's forwards must not take our ports, a RemoteCommand not replace our shell, and a terminal
-# in between would not pass every byte. ssh refuses an option that it does not know, so its version
-# decides: RemoteCommand came with OpenSSH 7.6 (2017), the other two are from before 2012.
-_ALWAYS = ("ClearAllForwardings=yes", "RequestTTY=no")
+# in between would not pass every byte. As master of a shared connection ("ControlMaster auto") our
+# ssh would carry the user's other sessions, and end them with ours; a master that runs may be used.
+# ssh refuses an option that it does not know, so its version decides: RemoteCommand came with
+# OpenSSH 7.6 (2017), the others are from before 2012.
+_ALWAYS = ("ClearAllForwardings=yes", "RequestTTY=no", "ControlMaster=no")
 _SINCE_7_6 = ("RemoteCommand=none",)
 # OpenSSH 8.7 (2021) can set these in ssh_config; any other value would detach ssh from us.
 _SINCE_8_7 = ("ForkAfterAuthentication=no", "SessionType=default", "StdinNull=no")
@@ -61,9 +63,9 @@ def plan_command(
     if unattended:
         forced += _UNATTENDED
     timeout_s = UNATTENDED_CONNECT_TIMEOUT_S if unattended else CONNECT_TIMEOUT_S
-    options = [*forced, *map(_check_option, ssh_options), f"ConnectTimeout={timeout_s}"]
+    options = [*forced, *map(check_ssh_option, ssh_options), f"ConnectTimeout={timeout_s}"]
     words = [word for option in options for word in ("-o", option)]
-    return ("ssh", "-T", *words, "--", target.words[0], "exec", "sh")
+    return ("ssh", "-T", *words, *target.flags, "--", target.words[0], "exec", "sh")
 
 
 def needs_own_group(words: tuple[str, ...]) -> bool:
@@ -71,7 +73,8 @@ def needs_own_group(words: tuple[str, ...]) -> bool:
     return words[0].rpartition("/")[2] in _OWN_GROUP
 
 
-def _check_option(option: str) -> str:
+def check_ssh_option(option: str) -> str:
+    """Return the option. Raises UsageError if it is not written as for ssh -o."""
     if option.startswith("-") or not re.match(r"[A-Za-z]+\s*[= ]\s*\S", option):
         raise UsageError(
             f"--ssh-option takes a line of ssh_config, not {option!r}",

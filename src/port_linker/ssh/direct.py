@@ -16,13 +16,16 @@ LIMIT_S = 5.0  # for ssh -G, and for the resolver
 MAX_FOUND = 8
 
 
-async def find_direct_addresses(target: Target, options: tuple[str, ...]) -> tuple[str, ...]:
+async def find_direct_addresses(
+    target: Target, options: tuple[str, ...], otherwise: tuple[str, ...] = ()
+) -> tuple[str, ...]:
     """Return the addresses that ssh may connect to; none if it goes through another machine.
 
-    options: each one passed to ssh as -o OPTION. Whatever fails means that none is known.
+    options: each one passed to ssh as -o OPTION. otherwise: the addresses of a target that is not
+    reached by ssh. Whatever fails means that none is known.
     """
     if target.kind is not TargetKind.SSH:
-        return ()
+        return otherwise
     host = direct_host(read_ssh_config(await _ask_ssh(target, options)))
     if host is None:
         return ()
@@ -38,7 +41,7 @@ async def _ask_ssh(target: Target, options: tuple[str, ...]) -> str:
     words = [word for option in options for word in ("-o", option)]
     try:
         process = await asyncio.create_subprocess_exec(
-            "ssh", "-G", *words, "--", target.words[0],
+            "ssh", "-G", *words, *target.flags, "--", target.words[0],
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,

@@ -5,45 +5,34 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import shutil
 import signal
-import socket
 import subprocess
 from collections.abc import Callable, Sequence
 from typing import IO, cast
 
-from port_linker.ssh.command import SshVersion, parse_ssh_version
+from port_linker.ssh.command import SshVersion
 from port_linker.ssh.lines import LineSplitter
+from port_linker.ssh.spawn import ProgramMissingError, Spawned, ask_ssh_version, spawn, take
 from port_linker.tasks import start_task, stop_task
 
-SOCKET_BUFFER_BYTES = 4 << 20  # the kernel caps it at net.core.[rw]mem_max, 208 KiB by default
-STDERR_CHUNK_BYTES = 16 << 10
+__all__ = ["ChildProcess", "ProgramMissingError", "read_ssh_version", "start_process"]
+
+STDERR_CHUNK_BYTES = 4 << 10
+LINES_AT_ONCE = 50  # of one chunk, from each end; thousands of short ones would hold the loop up
 TERMINATE_GRACE_S = 1.0
-VERSION_LIMIT_S = 5.0
 LAST_GRACE_S = 0.2  # for the last words of a child that ended; a process it left may hold its pipes
 POLL_S = 0.05  # where the kernel has no pidfd (before Linux 5.3, or not Linux)
-
-# The child must outlive Ctrl-C: the terminal sends SIGINT to the whole foreground group, and ssh
-# shall stay until we have said goodbye to the agent. An ignored signal stays ignored through exec.
-# A shell does it because a function between fork and exec is not safe once threads run; the
-# words of the command are its arguments, it reads none of them.
-_IGNORE_INTERRUPT = ("/bin/sh", "-c", 'trap "" INT; exec "$@"', "port-linker")
-
-
-class ProgramMissingError(OSError):
-    """The program is not on this machine; str() is its name."""
 
 
 class ChildProcess:
     """A running command. Close it, or it is left behind.
 
-    sock: our end of its stdin and stdout, non-blocking. pid: of the command itself.
+    sock: our end of its stdin and stdout, non-blocking. pid: of the command itself. began_s: its
+    start, in monotonic seconds.
     """
 
-    def __init__(
-        self, popen: subprocess.Popen[bytes], sock: socket.socket, on_line: Callable[[str], None]
-    ) -> None:
-        self.sock = sock
+    def __init__(self, spawned: Spawned, on_line: Callable[[str], None]) -> None:
+        popen, self.sock, self.began_s = spawned.popen, spawned.sock, spawned.began_s
         self.pid = popen.pid
         self._popen = popen
         self._stderr = _StderrReader(cast("IO[bytes]", popen.stderr), on_line)
@@ -144,7 +133,11 @@ class _StderrReader:
             data = os.read(self._file.fileno(), STDERR_CHUNK_BYTES)
         except BlockingIOError:
             return
-        for line in self._lines.feed(data):
+        lines = [line for line in self._lines.feed(data) if line]
+        if len(lines) > 2 * LINES_AT_ONCE:
+            left_out = f"({len(lines) - 2 * LINES_AT_ONCE} lines at once were left out)"
+            lines = [*lines[:LINES_AT_ONCE], left_out, *lines[-LINES_AT_ONCE:]]
+        for line in lines:
             self._on_line(line)
         if not data:
             self.close()
@@ -179,60 +172,14 @@ async def _wait_readable(fd: int) -> None:
 def start_process(
     words: Sequence[str], on_line: Callable[[str], None], own_group: bool = False
 ) -> ChildProcess:
-    """Start a command whose stdin and stdout are one socket; call on_line for its stderr.
+    """Start a command, or go on with the one that was begun; call on_line for its stderr.
 
-    It keeps our terminal (ssh asks for passwords there) and ignores Ctrl-C. own_group: it is in the
-    terminal's background instead, where it is not sent Ctrl-C but cannot ask either.
-    Raises ProgramMissingError if this machine does not have the program.
+    own_group: see spawn.spawn. Raises ProgramMissingError if this machine lacks the program.
     """
-    program = shutil.which(words[0])
-    if program is None:
-        raise ProgramMissingError(words[0])
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        for end in (ours, theirs):
-            end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SOCKET_BUFFER_BYTES)
-            end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SOCKET_BUFFER_BYTES)
-        ours.setblocking(False)
-        popen = subprocess.Popen(
-            [*_IGNORE_INTERRUPT, program, *words[1:]],
-            stdin=theirs.fileno(),
-            stdout=theirs.fileno(),
-            stderr=subprocess.PIPE,
-            bufsize=0,
-            process_group=0 if own_group else None,
-        )
-    except BaseException:
-        ours.close()
-        raise
-    finally:
-        theirs.close()
-    return ChildProcess(popen, ours, on_line)
-
-
-_ssh_versions: dict[str, SshVersion | None] = {}
+    spawned = take(tuple(words)) or spawn(words, own_group)
+    return ChildProcess(spawned, on_line)
 
 
 async def read_ssh_version() -> SshVersion | None:
     """Return what ssh -V says, asked once per program; None if it does not say."""
-    program = shutil.which("ssh")
-    if program is None:
-        return None
-    if program not in _ssh_versions:
-        _ssh_versions[program] = await asyncio.to_thread(_ask_version, program)
-    return _ssh_versions[program]
-
-
-def _ask_version(program: str) -> SshVersion | None:
-    try:
-        asked = subprocess.run(
-            [program, "-V"],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=VERSION_LIMIT_S,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return parse_ssh_version(asked.stdout[:1024].decode("utf-8", "replace"))
+    return await asyncio.to_thread(ask_ssh_version)

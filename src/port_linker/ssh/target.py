@@ -31,10 +31,12 @@ class Target:
 
     words: ssh: one word, the destination as ssh reads it; docker: the container's name or id;
     exec: the command that gives a shell, one word or more.
+    flags: options that ssh has itself, one word each ("-p2222").
     """
 
     kind: TargetKind
     words: tuple[str, ...]
+    flags: tuple[str, ...] = ()
 
     @property
     def display(self) -> str:
@@ -45,9 +47,16 @@ class Target:
         return text if len(text) <= DISPLAY_CHARS else text[: DISPLAY_CHARS - 1] + "…"
 
     @property
+    def typed(self) -> str:
+        """What a person writes behind ssh to reach it: "-p 2222 dev1"."""
+        words = [word for flag in self.flags for word in (flag[:2], flag[2:])]
+        return clean_text(" ".join([*map(shlex.quote, words), self.display]), MAX_HOST_CHARS)
+
+    @property
     def key(self) -> str:
         """A stable file name for what is kept per target, such as "dev1-5f2c81d09a3b"."""
-        identity = "\0".join((self.kind.value, *self.words))
+        places = (flag for flag in self.flags if not flag.startswith("-i"))  # a key is no place
+        identity = "\0".join((self.kind.value, *self.words, *places))
         digest = hashlib.sha256(identity.encode()).hexdigest()[:12]
         slug = re.sub(r"[^A-Za-z0-9._-]+", "-", self.display).strip("-.")[:32]
         return f"{slug}-{digest}" if slug else digest
@@ -56,8 +65,8 @@ class Target:
         return self.display
 
 
-def parse_target(text: str) -> Target:
-    """Return the Target of HOST.
+def parse_target(text: str, flags: tuple[str, ...] = ()) -> Target:
+    """Return the Target of HOST. flags: ssh's own options, which mean nothing to other kinds.
 
     Raises UsageError for an empty name, control characters, or a name that begins with "-",
     which ssh or docker would read as an option.
@@ -73,7 +82,7 @@ def parse_target(text: str) -> Target:
         return Target(TargetKind.EXEC, _parse_words(rest))
     if colon and kind == TargetKind.DOCKER:
         return Target(TargetKind.DOCKER, (_parse_name(rest, "the container's name"),))
-    return Target(TargetKind.SSH, (_parse_destination(text),))
+    return Target(TargetKind.SSH, (_parse_destination(text),), flags)
 
 
 def _parse_words(text: str) -> tuple[str, ...]:

@@ -2,41 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from textual.app import App, ComposeResult
 from textual.binding import Binding
 from textual.filter import LineFilter, NoColor
-from textual.widgets import Input, Static
+from textual.widgets import Static
 
 from port_linker import clock
 from port_linker.session.snapshot import Snapshot
-from port_linker.ui import keys, sentences, view
-from port_linker.ui.dialogs import TextScreen
+from port_linker.ui import keys, sentences, ssh_words, view, words
+from port_linker.ui.dialogs import LogScreen, TextScreen
 from port_linker.ui.driver import SteadyDriver
+from port_linker.ui.filter import FilterLine
 from port_linker.ui.frame import Frame
 from port_linker.ui.grid import Grid
+from port_linker.ui.hooks import AppHooks
 from port_linker.ui.questioner import Questioner
-
-if TYPE_CHECKING:
-    from port_linker.link.interface import Traffic
 
 DRAW_EVERY_S = 0.5
 
 
-@dataclass(frozen=True)
-class AppHooks:
-    """What the table may cause. interrupt: as Ctrl-C does without a table."""
-
-    traffic: Callable[[], Mapping[str, Traffic]]
-    reconnect_now: Callable[[], None]
-    interrupt: Callable[[], None]
-
-
 class TableApp(App[None]):
-    """Header, path, notice, table, log, filter, keys."""
+    """Header, path, notice, table, filter, keys."""
 
     ENABLE_COMMAND_PALETTE = False
     AUTO_FOCUS = None  # keys are commands until a filter is being typed
@@ -47,18 +35,22 @@ class TableApp(App[None]):
     #notice { height: auto; max-height: 4; display: none; color: ansi_yellow; text-style: bold; }
     #empty { height: auto; display: none; text-style: dim; }
     Grid { height: 1fr; }
-    #log { height: 7; display: none; border-top: solid ansi_default; }
-    #filter { height: 1; border: none; display: none; padding: 0; }
     """
     BINDINGS: ClassVar = [
         Binding("ctrl+c", "interrupt", priority=True),
         Binding("ctrl+q", "leave", priority=True),
         Binding("ctrl+z", "suspend_process", priority=True),
-        *(Binding(key.key, key.action) for key in keys.KEYS),
+        # With priority, or keys typed right behind the slash would be commands still.
+        *(Binding(key.key, key.action, priority=key.action == "filter") for key in keys.KEYS),
     ]
 
     def __init__(
-        self, picture: Snapshot, hooks: AppHooks, ascii_only: bool, no_color: bool = False
+        self,
+        picture: Snapshot,
+        hooks: AppHooks,
+        ascii_only: bool,
+        no_color: bool = False,
+        show_skipped: bool = True,
     ) -> None:
         super().__init__(driver_class=SteadyDriver)
         self.theme = "ansi-dark"  # the terminal's own colours, light or dark
@@ -66,10 +58,11 @@ class TableApp(App[None]):
         self._hooks = hooks
         self._colourless = no_color
         self._wanted = ""
-        self._show_skipped = True
+        self._show_skipped = show_skipped
         self._grid = Grid(ascii_only)
         self._frame = Frame(self, picture, self._grid, ascii_only)
         self.failure: Exception | None = None
+        self.is_away = False  # in the background, without the terminal
         self.questioner = Questioner(self)
 
     def compose(self) -> ComposeResult:
@@ -79,13 +72,7 @@ class TableApp(App[None]):
         yield Static(id="notice")
         yield Static(id="empty")
         yield self._grid
-        yield Static(id="log")
-        yield Input(
-            placeholder="show rows that contain...",
-            id="filter",
-            compact=True,
-            select_on_focus=False,
-        )
+        yield FilterLine()
         yield Static(id="foot")
 
     def on_mount(self) -> None:
@@ -93,10 +80,15 @@ class TableApp(App[None]):
         self.set_focus(None)
         self.set_interval(DRAW_EVERY_S, self.draw)
         self.call_after_refresh(self.draw)
-        self.app_resume_signal.subscribe(self, lambda _: self.redraw())
+        self.app_resume_signal.subscribe(self, lambda _: self.action_redraw())
         self.questioner.start()
 
-    def redraw(self) -> None:
+    def on_steady_driver_went_away(self) -> None:
+        """Leave the screen to the shell; the session goes on."""
+        self.is_away = True
+        self.exit()
+
+    def action_redraw(self) -> None:
         """Draw everything anew: the terminal was somebody else's, or missed something."""
         for screen in self.screen_stack:
             for widget in (screen, *screen.walk_children()):
@@ -109,7 +101,7 @@ class TableApp(App[None]):
 
     def draw(self) -> None:
         """Fold the counters in and draw what differs from the last time."""
-        if not self.screen_stack or not self.screen_stack[0].query("#log"):
+        if not self.screen_stack or not self.screen_stack[0].query("#foot"):
             return  # the widgets are being taken down, or are not all there yet
         wall_s = clock.wall_s()
         self._picture.fold_traffic(self._hooks.traffic(), clock.monotonic_s())
@@ -117,7 +109,18 @@ class TableApp(App[None]):
         rows = view.choose_rows(self._picture, self._wanted, self._show_skipped)
         self._grid.show(rows)
         empty = sentences.explain_empty(self._picture, self._wanted, self._show_skipped)
-        self._frame.draw(wall_s, clock.monotonic_s(), "" if rows else empty)
+        waiting = self.questioner.waiting
+        self._frame.draw(wall_s, clock.monotonic_s(), "" if rows else empty, waiting)
+
+    def draw_foot(self) -> None:
+        """Draw the keys that work now."""
+        if self.screen_stack and self.screen_stack[0].query("#foot"):
+            self._frame.draw_foot()
+
+    @property
+    def is_typing(self) -> bool:
+        """Whether a filter is being typed."""
+        return self._frame.is_typing
 
     def say(self, text: str) -> None:
         """Show a sentence for a moment."""
@@ -134,9 +137,14 @@ class TableApp(App[None]):
         """End the table; the session ends with it."""
         self.exit()
 
-    def action_reconnect(self) -> None:
-        """Try the target at once, or say why not."""
-        why = keys.why_disabled("reconnect", self._picture.state)
+    async def action_reconnect(self) -> None:
+        """Try the target at once, or say why not; where ssh needs the person, let it ask them."""
+        if ssh_words.needs_you(self._picture):
+            with self.suspend():
+                await self._hooks.login()
+            self.action_redraw()
+            return
+        why = keys.why_disabled("reconnect", self._picture.state, ssh_words.is_gone(self._picture))
         if why is None:
             self._hooks.reconnect_now()
         self.say(why or "Trying now...")
@@ -146,11 +154,17 @@ class TableApp(App[None]):
         self._show_skipped = not self._show_skipped
         self.say("Skipped services are shown." if self._show_skipped else "Skipped ones hidden.")
 
-    def action_toggle_log(self) -> None:
-        """Show or hide the log."""
-        pane = self.query_one("#log")
-        pane.display = not pane.display
-        self.draw()
+    def action_log(self) -> None:
+        """Show what happened."""
+        self.push_screen(LogScreen(self._hooks.log))
+
+    def action_take_back(self) -> None:
+        """Take back what was answered about the current row, and be asked again."""
+        row = self._grid.current
+        if row is None or not self._hooks.take_back(row.key):
+            self.say("You have answered nothing about this service.")
+        else:
+            self.say(f"Your answer about {words.name_service(row.event)} is taken back.")
 
     def action_detail(self) -> None:
         """Show all that is known of the current row."""
@@ -158,38 +172,36 @@ class TableApp(App[None]):
         if row is None:
             self.say("There is no row to show.")
         else:
-            self.push_screen(TextScreen("", sentences.detail_lines(row, clock.wall_s())))
+            self.push_screen(TextScreen(sentences.detail_lines(row, clock.wall_s())))
 
     def action_help(self) -> None:
         """Show the keys."""
-        self.push_screen(TextScreen("", keys.help_lines()))
+        self.push_screen(TextScreen(keys.help_lines()))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Leave the slash to the filter that is being typed, and to dialogs."""
+        if action == "filter" and (self.is_typing or len(self.screen_stack) > 1):
+            return False
+        return super().check_action(action, parameters)
 
     def action_filter(self) -> None:
         """Start to type a filter."""
-        entry = self.query_one("#filter", Input)
-        entry.display = True
-        entry.focus()
+        self.query_one(FilterLine).begin()
+        self.draw_foot()
 
     def action_end_filter(self) -> None:
         """End the filter."""
-        entry = self.query_one("#filter", Input)
-        entry.value = ""
-        self._close_filter()
+        self.query_one(FilterLine).end()
 
-    def on_input_changed(self, event: Input.Changed) -> None:
+    def on_filter_line_changed(self, event: FilterLine.Changed) -> None:
         """Filter while typing."""
-        self._wanted = event.value
+        self._wanted = event.text
         self.draw()
 
-    def on_input_submitted(self) -> None:
-        """Keep the filter, give the keys back to the table."""
-        self._close_filter()
-
-    def _close_filter(self) -> None:
-        entry = self.query_one("#filter", Input)
-        entry.display = bool(entry.value)
-        self.set_focus(None)
+    def on_filter_line_closed(self) -> None:
+        """Give the keys back to the table, and what waited for that."""
         self.draw()
+        self.questioner.wake()
 
     def action_move(self, rows: int) -> None:
         """Move the cursor by rows."""

@@ -9,19 +9,75 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 from queue import Full
 
+from textual import events
 from textual.drivers.linux_driver import LinuxDriver
 
+from port_linker.ui.terminal import RESET, is_in_front
+
+STDERR = 2  # where the table is drawn
 CLOSE_WAIT_S = 1.0  # for the last sequences to reach the terminal; ui.terminal sends them again
 
 FALLBACK_SIZE = (80, 24)  # of a terminal that does not know its own, such as a serial line
 
 
 class SteadyDriver(LinuxDriver):
-    """Never blocks in write() or close()."""
+    """Never blocks in write() or close(), and lets go of a terminal that another job has.
+
+    After Ctrl-Z the terminal was given back before the stop; after SIGSTOP the shell just took it.
+    """
+
+    class WentAway(events.Event):
+        """We go on in the background: the terminal is the shell's."""
 
     _left_out = False
+    _is_given_back = False
+    _is_away = False
+
+    def _sigtstp_application(self, *_: object) -> None:
+        self._is_given_back = self._auto_restart
+        super()._sigtstp_application()
+
+    def _sigcont_application(self, *_: object) -> None:
+        if not self._auto_restart:
+            return  # the app gave the terminal to somebody, such as ssh, and takes it back itself
+        if not is_in_front(self.fileno):
+            self._go_away()
+            return
+        if not self._is_given_back:
+            self.suspend_application_mode()
+            self._must_signal_resume = True
+        self._is_given_back = False
+        self.resume_application_mode()
+
+    def _go_away(self) -> None:
+        """Touch the terminal no more: its mode is the shell's, and to set it would stop us."""
+        if self._is_away:
+            return
+        self._is_away = True
+        if not self._is_given_back:
+            signal.signal(signal.SIGTTIN, signal.SIG_IGN)  # its last read fails then, and ends it
+            self.exit_event.set()
+            with contextlib.suppress(OSError):
+                os.write(STDERR, RESET)
+        self._app.post_message(self.WentAway())
+
+    def start_application_mode(self) -> None:
+        """Take the terminal; close() may have been called before, for a suspension."""
+        self.exit_event.clear()
+        super().start_application_mode()  # type: ignore[no-untyped-call]
+
+    def disable_input(self) -> None:
+        """Stop to read, unless the terminal is another job's."""
+        if not self._is_away:
+            super().disable_input()
+
+    def stop_application_mode(self) -> None:
+        """Bring the terminal back as it was, unless it is another job's."""
+        if not self._is_away:
+            super().stop_application_mode()
 
     def _get_terminal_size(self) -> tuple[int, int]:
         """Ask the terminal, not COLUMNS and LINES: where they are exported no resize would show."""
@@ -34,7 +90,7 @@ class SteadyDriver(LinuxDriver):
     def write(self, data: str) -> None:
         """Hand data to the writing thread if it has room."""
         thread = self._writer_thread
-        if thread is None or not thread.is_alive():
+        if self._is_away or thread is None or not thread.is_alive():
             return
         try:
             thread._queue.put_nowait(data)  # noqa: SLF001 - its put() is the one that blocks
@@ -46,7 +102,12 @@ class SteadyDriver(LinuxDriver):
             self._app.post_message(self.SignalResume())  # the app then draws everything anew
 
     def close(self) -> None:
-        """Let the thread write what it has, for a moment."""
+        """Let the thread write what it has, for a moment; the one that reads ends in any case.
+
+        Textual does not end it where an earlier step fails, as on a terminal that was closed. It
+        then reads an end of file for ever, and the interpreter waits for it.
+        """
+        self.exit_event.set()
         thread = self._writer_thread
         if thread is None:
             return

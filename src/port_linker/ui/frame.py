@@ -1,4 +1,4 @@
-"""What stands around the grid: header, path, notice, log, foot. Each is drawn when it changed."""
+"""What stands around the grid: header, path, notice, foot. Each is drawn when it changed."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from textual.widgets import Static
 
 from port_linker.session.snapshot import Snapshot
 from port_linker.ui import keys, sentences
+from port_linker.ui.dialogs import Dialog
+from port_linker.ui.filter import FilterLine
 from port_linker.ui.grid import Grid
 
 SAID_FOR_S = 4.0  # why a key did nothing
-LOG_LINES = 6
 MIN_HEIGHT = 12  # of the terminal, for what may be left out
 _STYLES = {
     "strong": "bold",
@@ -24,7 +25,7 @@ _STYLES = {
 
 
 class Frame:
-    """Draws into the own screen's widgets #header, #path, #notice, #empty, #log and #foot."""
+    """Draws into the own screen's widgets #header, #path, #notice, #empty and #foot."""
 
     def __init__(self, app: App[None], picture: Snapshot, grid: Grid, ascii_only: bool) -> None:
         self._app = app
@@ -39,22 +40,38 @@ class Frame:
         """Show a sentence for a moment, instead of the notice."""
         self._said, self._said_until_s = text, now_s + SAID_FOR_S
 
-    def draw(self, wall_s: float, now_s: float, empty: str) -> None:
-        """Draw all parts. empty: why the grid has no rows."""
+    @property
+    def is_typing(self) -> bool:
+        """Whether a filter is being typed, so that keys are text."""
+        return any(line.is_typing for line in self._app.screen_stack[0].query(FilterLine))
+
+    def draw(self, wall_s: float, now_s: float, empty: str, waiting: int = 0) -> None:
+        """Draw all parts. empty: why the grid has no rows. waiting: questions that wait."""
         self._set("#header", self._header(wall_s))
         is_high = self._app.size.height >= MIN_HEIGHT
         self._set("#path", sentences.build_path(self._picture) if is_high else "")
         said = self._said if now_s < self._said_until_s else ""
-        self._set("#notice", said or sentences.build_notice(self._picture, wall_s))
+        notice = said or sentences.build_notice(self._picture, wall_s)
+        asked = sentences.build_waiting(waiting) if self.is_typing else ""
+        self._set("#notice", "\n".join(text for text in (asked, notice) if text))
         self._set("#empty", empty)
-        self._draw_log()
         self.draw_foot()
 
     def draw_foot(self) -> None:
-        """Draw the keys and the place of the cursor."""
+        """Draw the keys that work now, and the place of the cursor."""
+        top = self._app.screen
+        if isinstance(top, Dialog):
+            self._set("#foot", keys.offer(top.foot, self._app.size.width))
+            return
         here, count = self._grid.place
         place = f"{here}/{count}" if count else ""
-        self._set("#foot", f"{keys.footer(self._app.size.width - len(place) - 2)}  {place}")
+        room = self._app.size.width - len(place) - 2
+        offered = keys.offer(keys.FILTER, room) if self.is_typing else self._keys_of_table(room)
+        self._set("#foot", f"{offered}  {place}")
+
+    def _keys_of_table(self, room: int) -> str:
+        is_filtered = any(line.display for line in self._app.screen_stack[0].query(FilterLine))
+        return keys.footer(room, is_filtered)
 
     def _header(self, wall_s: float) -> Content:
         width = self._app.size.width
@@ -63,20 +80,13 @@ class Frame:
         spaced = [piece for part in parts for piece in (part, ("  ", ""))]
         return Content.assemble(*spaced[:-1])
 
-    def _draw_log(self) -> None:
-        if self._find("#log").display:
-            lines = list(self._picture.log)[-LOG_LINES:]
-            text = "\n".join(sentences.log_line(line) for line in lines)
-            self._set("#log", text or "The log has no lines yet.", hide_empty=False)
-
     def _find(self, name: str) -> Static:
         return self._app.screen_stack[0].query_one(name, Static)
 
-    def _set(self, name: str, text: str | Content, hide_empty: bool = True) -> None:
+    def _set(self, name: str, text: str | Content) -> None:
         if self._drawn.get(name) == text:
             return
         self._drawn[name] = text
         widget = self._find(name)
         widget.update(Content(text) if isinstance(text, str) else text)
-        if hide_empty:
-            widget.display = bool(text)
+        widget.display = bool(text)

@@ -20,6 +20,15 @@ class SessionControl(Protocol):
     def reconnect_now(self) -> None:
         """Try the link again at once instead of after the backoff."""
 
+    def take_back(self, key: str) -> bool:
+        """Forget what a person answered about a service; False if there is nothing to forget."""
+
+    async def login(self) -> None:
+        """Run ssh so that it asks the person at the terminal; return when it is done with them.
+
+        The terminal must be free for it.
+        """
+
     def traffic(self) -> Mapping[str, Traffic]:
         """Return the counters of every service, by its key ("tcp/127.0.0.1:80")."""
 

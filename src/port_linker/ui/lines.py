@@ -27,7 +27,7 @@ class Line:
 
     sign: the symbol it begins with ("" for none). state: decides the colour.
     key: names the service, so that a newer line may replace an older one.
-    is_progress: belongs on stderr.
+    is_progress: belongs on stderr. may_repeat: says the same again when nothing has changed.
     """
 
     text: str
@@ -35,6 +35,7 @@ class Line:
     state: ServiceState | None = None
     key: str | None = None
     is_progress: bool = False
+    may_repeat: bool = False
 
 
 _VERBS = {
@@ -44,6 +45,7 @@ _VERBS = {
     ServiceState.DOWN: "is down",
     ServiceState.GONE: "is gone",
 }
+LEFT_OUT = "not named in --only"  # how binding/defaults.py begins its reason
 CONFLICT_HINT = (
     "Choose what happens to taken ports with --on-conflict kill, remap or skip,"
     " or move one with --map {port}:LOCAL."
@@ -66,6 +68,7 @@ class LineWriter:
     _last: tuple[str, str] = ("", "")  # the key and the text of the newest line of a service
     _links: LinkWriter = field(init=False)
     _outage_at: float | None = None
+    _left_out: dict[str, str] = field(default_factory=dict)  # service key → why, by --only
     _hinted: bool = False
 
     def __post_init__(self) -> None:
@@ -86,6 +89,10 @@ class LineWriter:
         return []  # hello: the first state says as much to a person
 
     def _describe_service(self, event: ServiceEvent) -> list[Line]:
+        if self._is_left_out(event):
+            return []
+        if event.state is ServiceState.DOWN and self._outage_at is not None:
+            return []  # the line about the outage tells it of all of them
         text = f"{words.name_service(event)} {self._stand(event)}"
         if self._shown.get(event.key) == text:
             return []
@@ -100,9 +107,27 @@ class LineWriter:
         signs = words.LETTERS if self.ascii_only else words.SYMBOLS
         return [Line(text, signs[event.state], event.state, event.key)]
 
+    def _is_left_out(self, event: ServiceEvent) -> bool:
+        """Whether --only leaves the service out: one count tells of all of them."""
+        reason = event.reason or ""
+        is_left_out = event.state is ServiceState.SKIPPED and reason.startswith(LEFT_OUT)
+        was_left_out = self._left_out.pop(event.key, None) is not None
+        if is_left_out:
+            self._left_out[event.key] = reason
+        return is_left_out or (was_left_out and event.state is ServiceState.GONE)
+
+    def count_left_out(self) -> str:
+        """Return how many services --only leaves out now; empty if it leaves none out."""
+        if not self._left_out:
+            return ""
+        count, reason = len(self._left_out), next(iter(self._left_out.values()))
+        return f"{words.plural(count, 'service')} skipped: {reason}"
+
     def _stand(self, event: ServiceEvent) -> str:
         if event.state is not ServiceState.READY:
             verb = _VERBS[event.state]
+            if event.reason and verb == f"is {event.reason.partition(' ')[0]}":
+                return f"is {event.reason}"  # "is skipped by you"
             return f"{verb}: {event.reason}" if event.reason else verb
         place = words.format_local(event.local)
         if not place:
@@ -140,19 +165,19 @@ class LineWriter:
         because = f": {event.reason}" if event.reason else ""
         parts = [f"no contact with {event.target}{because}"]
         if self._outage_at is None:
-            self._outage_at = event.at
+            self._outage_at = event.at - (event.silent_s or 0.0)
             parts.append("local ports stay, open flows wait")
         if event.retry_in_s is not None:
             soon = event.retry_in_s < 1
             wait = "now" if soon else f"in {words.format_duration(event.retry_in_s)}"
             parts.append(f"next try {wait}")
-        return Line("; ".join(parts))
+        return Line("; ".join(parts), may_repeat=True)
 
     def _describe_log(self, event: LogEvent) -> list[Line]:
         """Return what needs attention; with -v the log itself stands on stderr already."""
         if self.verbosity or event.level not in ("warning", "error", "critical"):
             return []
-        return [Line(event.message, is_progress=True)]
+        return [Line(event.message, is_progress=True, may_repeat=True)]
 
     def _describe_conflict(self, event: ConflictEvent) -> list[Line]:
         """Return a hint once; who holds the port stands in the service's own line."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from port_linker.link.figures import OVER_QUIC
 from port_linker.session.events import LinkEvent, LinkState
 from port_linker.ui import words
 
@@ -29,6 +30,8 @@ class LinkWriter:
         self._links[event.link] = event
         if before is not None and before.state is event.state and before.reason == event.reason:
             return self._describe_figures(before, event)
+        if event.link != QUIC and (event.path == OVER_QUIC or event.needs_you):
+            return [self._describe_ssh(event)]
         if event.link == QUIC and event.state is LinkState.DOWN and event.reason:
             if before is not None and before.path is not None and event.path is None:
                 return [self._describe_end(event)]
@@ -52,6 +55,13 @@ class LinkWriter:
         if self._is_refusal_told or self.is_quic_demanded or not words.is_ssh(event.target):
             return False
         return event.reason not in (NO_WHEEL, words.NOT_TRIED)
+
+    def _describe_ssh(self, event: LinkEvent) -> str:
+        """Return how ssh stands while it is gone."""
+        is_carried = event.path == OVER_QUIC
+        meanwhile = "; QUIC carries its link, too" if is_carried else ""
+        needed = "; it needs you and is not tried again by itself" if event.needs_you else ""
+        return f"ssh is gone ({event.reason}){meanwhile}{needed}"
 
     def _describe_end(self, event: LinkEvent) -> str:
         """Return what the end of a connection that was there means to its flows."""

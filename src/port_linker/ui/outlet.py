@@ -1,8 +1,8 @@
 """A stream of lines that can never stall the session, nor grow without end.
 
 A reader that stops (a full pipe, a terminal under Ctrl-S) blocks only the thread in here. What
-cannot wait is joined: of the same key only the newest line is kept, lines without a key are lost
-and counted. A reader that left ends the session quietly.
+cannot wait is joined: of the same key only the newest line is kept, lines without a key, and what
+is past all bounds, are lost and counted. A reader that left ends the session quietly.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from contextlib import contextmanager
 from typing import TextIO
 
 MAX_WAITING_LINES = 10_000  # about 4 MB of JSON; two full lists of 5,000 services
+MAX_WAITING_CHARS = 16 << 20  # a target's line of log may have 100,000
+MAX_NEWEST = 20_000  # lines by key; as many services are remembered
 CLOSE_WAIT_S = 1.0  # for a reader that is slow at the end; after it the rest is lost
 
 
@@ -41,7 +43,8 @@ class Outlet:
         self._explain_loss = explain_loss
         self._limit = limit
         self._waiting: deque[str] = deque()
-        self._newest: dict[str, str] = {}  # by key, bounded by the number of services
+        self._waiting_chars = 0
+        self._newest: dict[str, str] = {}  # by key
         self._lost = 0
         self._closing = False
         self._left = False
@@ -54,13 +57,17 @@ class Outlet:
         with self._changed:
             if self._left or self._closing:
                 return
-            if len(self._waiting) < self._limit and not self._newest:
+            if key is not None:
+                self._waiting_chars -= len(self._newest.pop(key, ""))
+            has_room = self._waiting_chars + len(line) <= MAX_WAITING_CHARS
+            if has_room and len(self._waiting) < self._limit and not self._newest:
                 self._waiting.append(line)
-            elif key is None:
-                self._lost += 1
-            else:
-                self._newest.pop(key, None)
+            elif has_room and key is not None and len(self._newest) < MAX_NEWEST:
                 self._newest[key] = line
+            else:
+                self._lost += 1
+                line = ""
+            self._waiting_chars += len(line)
             self._changed.notify()
 
     def close(self, wait_s: float = CLOSE_WAIT_S) -> None:
@@ -85,13 +92,15 @@ class Outlet:
             while not (self._waiting or self._newest or self._lost or self._closing):
                 self._changed.wait()
             if self._waiting:
-                return [self._waiting.popleft()]
+                line = self._waiting.popleft()
+                self._waiting_chars -= len(line)
+                return [line]
             if not (self._newest or self._lost):
                 return None
             lines = [self._explain_loss(self._lost)] if self._lost else []
             lines += self._newest.values()
             self._newest.clear()
-            self._lost = 0
+            self._lost = self._waiting_chars = 0
             return lines
 
     def _leave(self) -> None:
@@ -99,6 +108,7 @@ class Outlet:
             self._left = True
             self._waiting.clear()
             self._newest.clear()
+            self._waiting_chars = 0
         _point_at_nothing(self._stream)
         self._on_left()
 

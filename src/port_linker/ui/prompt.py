@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import termios
 from collections.abc import Callable
 
 from port_linker.session.questions import Question
+from port_linker.ui.terminal import is_in_front
 
 MAX_ANSWER_BYTES = 4096  # one line of a terminal in canonical mode
 MAX_TRIES = 3  # then the default stands
@@ -34,12 +36,7 @@ class LinePrompt:
     @property
     def available(self) -> bool:
         """Whether a person can answer now: a reader in the background would be stopped."""
-        if self._ended:
-            return False
-        try:
-            return os.tcgetpgrp(self._descriptor) == os.getpgrp()
-        except OSError:
-            return False
+        return not self._ended and is_in_front(self._descriptor)
 
     async def ask(self, question: Question) -> str | None:
         """Return the word of the choice, or None if nobody can answer."""
@@ -53,13 +50,25 @@ class LinePrompt:
                     self._ended = self.available  # else only moved to the background
                     return None
                 word = question.word_of(answer)
-                if word is not None:
+                if word is None:
+                    self._say(f'"{answer.strip()}" is not one of the answers')
+                elif await self._confirms(question, answer):
                     return word
-                self._say(f'"{answer.strip()}" is not one of the answers')
             return question.default
+
+    async def _confirms(self, question: Question, answer: str) -> bool:
+        """Whether the person says yes to what cannot be undone; for the rest it is not asked."""
+        choice = question.choice_of(answer)
+        if choice is None or not choice.confirm:
+            return True
+        self._say(f"{choice.word}: {choice.confirm}. Type yes to do it.")
+        said = await self._read_answer()
+        return said is not None and said.strip().lower() in ("y", "yes")
 
     async def _read_answer(self) -> str | None:
         """Return one line, None at the end of input. Cancelled safely."""
+        with contextlib.suppress(termios.error):  # what was typed before it was asked is no answer
+            termios.tcflush(self._descriptor, termios.TCIFLUSH)
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[bytes] = loop.create_future()
         loop.add_reader(self._descriptor, self._take, answer)

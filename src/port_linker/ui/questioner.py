@@ -45,15 +45,21 @@ class Questioner:
         """Return the word of the choice, None if nobody is there to answer."""
         item = _Asked(question, asyncio.get_running_loop().create_future())
         self._waiting.append(item)
-        self._wake()
+        self.wake()
         try:
             return await item.answer
         finally:
             if item in self._waiting:
                 self._waiting.remove(item)
-            self._wake()
+            self.wake()
 
-    def _wake(self) -> None:
+    @property
+    def waiting(self) -> int:
+        """How many questions are not on the screen yet."""
+        return len(self._waiting)
+
+    def wake(self) -> None:
+        """Show what waits, if it may be shown now."""
         if self._started and self._app.is_running:
             self._app.call_later(self._show_next)
 
@@ -61,9 +67,11 @@ class Questioner:
         if self._shown is not None:
             item, screen = self._shown
             if item.answer.done() and screen.is_current:
-                screen.dismiss(None)
+                screen.leave()
             return
-        if self._waiting:
+        if self._waiting and self._app.is_typing:
+            self._app.draw()  # it says that they wait
+        elif self._waiting:
             item = self._waiting.popleft()
             screen = QuestionScreen(item.question, len(self._waiting))
             self._shown = (item, screen)
@@ -79,7 +87,7 @@ class Questioner:
             self._waiting.clear()
             word = item.question.default
         _settle(item, word)
-        self._wake()
+        self.wake()
 
 
 def _settle(item: _Asked, word: str | None) -> None:

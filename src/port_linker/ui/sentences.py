@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from port_linker.model import clean_text
 from port_linker.session.events import LinkState, ServiceState, SessionState
-from port_linker.session.snapshot import LogLine, Row, Snapshot
-from port_linker.ui import words
+from port_linker.session.snapshot import Row, Snapshot
+from port_linker.ui import ssh_words, words
 from port_linker.ui.view import Cell
 
 MAX_SENTENCE_CHARS = 400
+UNSEEN = "not known: on the target only its owner or root may look"
 _COUNTED = (
     ServiceState.READY,
     ServiceState.CONFLICT,
@@ -35,8 +36,10 @@ def build_header(picture: Snapshot, wall_s: float, width: int, ascii_only: bool)
     moving = words.format_rates(*picture.rates())
     if moving:
         parts.append(Cell(moving))
-    uptime_s = picture.uptime_s(wall_s)
-    if uptime_s is not None:
+    uptime_s, outage_s = picture.uptime_s(wall_s), picture.outage_s(wall_s)
+    if outage_s is not None:
+        parts.insert(2, Cell(f"no contact for {words.format_duration(outage_s)}", "down"))
+    elif uptime_s is not None:
         parts.append(Cell(f"for {words.format_duration(uptime_s)}", "dim"))
     return _fit(parts, width)
 
@@ -63,7 +66,11 @@ def _link_parts(picture: Snapshot) -> list[Cell]:
         trying = [name for name, link in picture.links.items() if link.state is LinkState.TRYING]
         return [Cell(f"trying {trying[0]}", "dim")] if trying else []
     rtt_ms = picture.rtt_ms
-    return [Cell(picture.link if rtt_ms is None else f"{picture.link} {words.format_rtt(rtt_ms)}")]
+    told = ssh_words.tell_gone(picture)
+    return [
+        *([Cell(told, "down")] if told else []),
+        Cell(picture.link if rtt_ms is None else f"{picture.link} {words.format_rtt(rtt_ms)}"),
+    ]
 
 
 def build_path(picture: Snapshot) -> str:
@@ -82,11 +89,22 @@ def build_notice(picture: Snapshot, wall_s: float) -> str:
     outage_s = picture.outage_s(wall_s)
     if outage_s is not None:
         return clean_text(_outage(picture, wall_s, outage_s), MAX_SENTENCE_CHARS)
+    if ssh_words.needs_you(picture):
+        because = picture.links["stdio"].reason
+        return clean_text(f"{ssh_words.NEEDS_YOU} ({because}).", MAX_SENTENCE_CHARS)
     if picture.state is SessionState.CLOSED:
         return clean_text(f"Closed. {picture.reason or ''}".strip(), MAX_SENTENCE_CHARS)
     if picture.state in (SessionState.CONNECTING, SessionState.DEPLOYING):
         return clean_text(f"Reaching {picture.target}...", MAX_SENTENCE_CHARS)
     return ""
+
+
+def build_waiting(count: int) -> str:
+    """Return that questions wait until the filter is typed; empty if there are none."""
+    if not count:
+        return ""
+    waits = "waits" if count == 1 else "wait"
+    return f"{words.plural(count, 'question')} {waits}: Enter or Esc ends the filter first."
 
 
 def _outage(picture: Snapshot, wall_s: float, outage_s: float) -> str:
@@ -96,7 +114,10 @@ def _outage(picture: Snapshot, wall_s: float, outage_s: float) -> str:
     parts = [f"No contact with {picture.target} for {words.format_duration(outage_s)}{because}."]
     retry_s = picture.retry_in_s(wall_s)
     when = "now" if not retry_s or retry_s < 1 else f"in {words.format_duration(retry_s)}"
-    parts.append(f"Next try {when}; r tries at once, q quits.")
+    if ssh_words.needs_you(picture):
+        parts.insert(0, f"{ssh_words.NEEDS_YOU}, q quits.")
+    else:
+        parts.append(f"Next try {when}; r tries at once, q quits.")
     if held:
         parts.append(f"{words.plural(held, 'service')} paused, local ports stay open.")
     if flows:
@@ -125,9 +146,9 @@ def detail_lines(row: Row, wall_s: float) -> list[str]:
         ("service", f"{event.port}/{event.proto}"),
         ("state", f"{event.state.value} for {age}"),
         ("reason", event.reason),
-        ("target", event.remote),
+        ("target", ", ".join(event.addresses) or event.remote),
         ("here", ", ".join(event.local)),
-        ("process", f"{event.process}{pid}" if event.process else pid.strip(" ()")),
+        ("process", f"{event.process}{pid}" if event.process else pid.strip(" ()") or UNSEEN),
         ("user", event.user),
         ("container", event.container),
         ("command", event.command),
@@ -136,8 +157,3 @@ def detail_lines(row: Row, wall_s: float) -> list[str]:
         ("flows", f"{row.flows_open} open, {row.flows_total} in all, {row.refused} refused"),
     ]
     return [f"{name:<10} {clean_text(str(text), 1100)}".rstrip() for name, text in facts if text]
-
-
-def log_line(line: LogLine) -> str:
-    """Return one line of the log pane, cleaned."""
-    return clean_text(f"{line.level} {line.side}: {line.message}", MAX_SENTENCE_CHARS)

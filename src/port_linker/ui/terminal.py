@@ -18,6 +18,22 @@ RESET = (
 )
 
 
+def is_in_front(descriptor: int) -> bool:
+    """Whether we may read and set the terminal; a job in the background is stopped for it."""
+    try:
+        return os.tcgetpgrp(descriptor) == os.getpgrp()
+    except OSError:
+        return False
+
+
+def _is_somebody_elses(descriptor: int) -> bool:
+    """Whether another job has the terminal now; one that is gone is nobody's."""
+    try:
+        return os.tcgetpgrp(descriptor) != os.getpgrp()
+    except OSError:
+        return False
+
+
 class TerminalGuard:
     """Remembers a terminal's mode; restore() brings it back, as often as wanted."""
 
@@ -29,8 +45,11 @@ class TerminalGuard:
             self._attributes = termios.tcgetattr(keys)
 
     def restore(self) -> None:
-        """Bring the mode back and leave the full screen; errors of a lost terminal are nothing."""
-        if self._attributes is None:
+        """Bring the mode back and leave the full screen; errors of a lost terminal are nothing.
+
+        In the background it is the shell's, which has its own mode already.
+        """
+        if self._attributes is None or _is_somebody_elses(self._keys):
             return
         with contextlib.suppress(OSError, ValueError):
             if select.select([], [self._screen], [], WRITE_WAIT_S)[1]:

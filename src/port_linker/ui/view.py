@@ -14,18 +14,22 @@ from port_linker.session.snapshot import Row, Snapshot
 from port_linker.ui import words
 
 MIN_WIDTH = 40
-WIDE = 105  # from here on all columns fit two apart; one apart they do from 97 on
+WIDE = 115  # from here on all columns fit two apart; one apart they do from 107 on
 
 
 @dataclass(frozen=True)
 class Column:
-    """One column. width: what it has, grows to most if there is room; right: figures."""
+    """One column. width: what it has, grows to most if there is room; right: figures.
+
+    spare: what the others must be able to grow by before this one is shown.
+    """
 
     name: str
     title: str
     width: int
     most: int
     right: bool = False
+    spare: int = 0
 
 
 @dataclass(frozen=True)
@@ -46,8 +50,9 @@ _BY_PRIORITY = (
     Column("remote", "TARGET", 15, 26),  # "127.0.0.1:65535"
     Column("flows", "FLOWS", 5, 5, right=True),
     Column("total", "TOTAL", 7, 7, right=True),
-    Column("rates", "DOWN       UP", 17, 17, right=True),  # "1.2 MB/s 999 kB/s"
+    Column("rates", "DOWN       UP", 17, 17, right=True, spare=10),  # "1.2 MB/s 999 kB/s"
 )
+_SEARCHED = ("state", "service", "process", "remote", "here")
 _ORDER = ("sign", "state", "service", "process", "rates", "total", "flows", "remote", "here")
 
 
@@ -62,7 +67,7 @@ def plan_columns(width: int) -> tuple[Column, ...]:
     chosen: list[Column] = []
     room = width + gap
     for column in _BY_PRIORITY:
-        if column.width + gap > room:
+        if column.width + gap + column.spare > room:
             break
         chosen.append(column)
         room -= column.width + gap
@@ -70,10 +75,10 @@ def plan_columns(width: int) -> tuple[Column, ...]:
 
 
 def _widen(columns: list[Column], room: int) -> tuple[Column, ...]:
-    """Share the room that is left: up to a fifth each to names and addresses, the rest to HERE."""
-    share = room // 5
+    """Share the room that is left: half to names, a fifth to addresses, the rest to HERE."""
+    wishes = {"process": room // 2, "remote": room // 5, "here": room}
     for place, column in enumerate(columns):
-        wish = room if column.name == "here" else share
+        wish = min(room, wishes.get(column.name, 0))
         more = max(0, min(column.most - column.width, wish))
         columns[place] = replace(column, width=column.width + more)
         room -= more
@@ -83,7 +88,8 @@ def _widen(columns: list[Column], room: int) -> tuple[Column, ...]:
 def choose_rows(picture: Snapshot, wanted: str, show_skipped: bool) -> list[Row]:
     """Return the rows to show, by port, then protocol and address.
 
-    wanted: words that must all occur in a row; where it is given, skipped rows are searched too.
+    wanted: words that must all occur in what is shown of a row or in its details, except figures,
+    which change all the time; where it is given, skipped rows are searched too.
     """
     needles = wanted.lower().split()
     rows = [
@@ -99,9 +105,9 @@ def _contains(row: Row, needles: list[str]) -> bool:
     if not needles:
         return True
     event = row.event
-    texts = (f"{event.port}/{event.proto}", event.remote, *event.local, event.state.value)
+    shown = (_BUILDERS[name](row, True).text for name in _SEARCHED)
     names = (event.process, event.container, event.user, event.command, event.reason)
-    text = "\n".join((*texts, *(name for name in names if name))).lower()
+    text = "\n".join((*shown, *event.local, *(name for name in names if name))).lower()
     return all(needle in text for needle in needles)
 
 

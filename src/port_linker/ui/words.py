@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from port_linker.link.figures import OVER_SSH
+import datetime
+
+from port_linker.link.figures import OVER_QUIC, OVER_SSH
 from port_linker.model import parse_endpoint
 from port_linker.session.events import LinkEvent, ServiceEvent, ServiceState
+from port_linker.ui.programs import name_program
 
 SYMBOLS = {
     ServiceState.READY: "●",
@@ -42,6 +45,11 @@ def format_rate(bytes_per_s: float) -> str:
     return f"{format_bytes(bytes_per_s)}/s" if bytes_per_s >= 1 else ""
 
 
+def format_clock(wall_s: float) -> str:
+    """Return the time of day here: "18:02:11"."""
+    return datetime.datetime.fromtimestamp(wall_s).astimezone().strftime("%H:%M:%S")
+
+
 def format_duration(seconds: float) -> str:
     """Return "7 s", "3:05" (minutes), "2:03:05" (hours) or "5 d 2 h"."""
     whole = int(max(0.0, seconds))
@@ -77,7 +85,8 @@ def describe_path(event: LinkEvent) -> list[str]:
     """Return path, MTU, round trip and loss of a QUIC link, as far as known."""
     facts = []
     if event.path is not None:
-        facts.append("over ssh" if event.path == OVER_SSH else f"UDP {event.path}")
+        over = {OVER_SSH: "over ssh", OVER_QUIC: "over quic"}
+        facts.append(over.get(event.path, f"UDP {event.path}"))
     if event.mtu is not None:
         facts.append(f"MTU {event.mtu}")
     if event.rtt_ms is not None:
@@ -123,15 +132,16 @@ def plural(count: int, word: str) -> str:
 
 
 def name_process(event: ServiceEvent) -> str:
-    """Return whom the service belongs to: its container, process and user as far as known."""
-    process = event.process or ""
+    """Return what serves: container and program, or whose it is where only root may look."""
+    program = name_program(event.process, event.command)
     if event.container:
-        return f"{event.container}/{process}" if process else event.container
-    return process or (f"({event.user})" if event.user else "")
+        return f"{event.container}/{program}" if program else event.container
+    return program or (f"of {event.user}" if event.user else "")
 
 
 def name_service(event: ServiceEvent) -> str:
-    """Return how a sentence names the service: "5432/tcp (postgres)"."""
+    """Return how a sentence names the service: "5432/tcp (postgres)", "22/tcp of root"."""
     process = name_process(event)
     port = f"{event.port}/{event.proto}"
-    return f"{port} {process if process.startswith('(') else f'({process})'}" if process else port
+    is_known = bool(event.process or event.command or event.container)
+    return f"{port} {f'({process})' if is_known else process}" if process else port

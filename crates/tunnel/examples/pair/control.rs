@@ -30,7 +30,7 @@ impl Sidecar {
             reader,
         };
         sidecar.wait("ready");
-        sidecar.say(json!({"cmd": "hello", "v": 1}));
+        sidecar.say(json!({"cmd": "hello", "v": 2}));
         sidecar
     }
 

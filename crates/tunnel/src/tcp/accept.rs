@@ -12,10 +12,12 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
 use super::carry::{Ends, reset_streams, run_flow, tune};
+use super::local::Local;
+use crate::diag::Proto;
 use crate::error::{FlowEnd, LinkError};
 use crate::link::Link;
 use crate::lock::lock;
-use crate::peer::{Proto, is_own};
+use crate::peer::is_own;
 use crate::wire::Preamble;
 
 /// Out of places, descriptors or memory: look again after this.
@@ -75,20 +77,32 @@ fn is_final(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(9 | 22 | 88 | 95)) // EBADF EINVAL ENOTSOCK EOPNOTSUPP
 }
 
-async fn run_connection(link: Arc<Link>, tcp: TcpStream, service: Arc<str>, preamble: Bytes) {
+/// Carry one connection to the service that the preamble names.
+pub async fn run_connection(link: Arc<Link>, tcp: TcpStream, service: Arc<str>, preamble: Bytes) {
     let Some((_place, mut send, mut recv)) = open(&link).await else {
         return; // which resets the connection
     };
     let guard = link.enter(send.id().into(), service);
     // The preamble goes out with the first data, if the application has sent any by now.
-    let first = read_first(&tcp);
+    let local = Local::default();
+    let first = read_first(&tcp, &local);
     lock(&guard.flow.send).take(first.len() as u64);
     guard.flow.stats.add(true, first.len() as u64);
     if send.write_all_chunks(&mut [preamble, first]).await.is_err() {
         reset_streams(&mut send, &mut recv, FlowEnd::Dropped);
         return;
     }
-    run_flow(&link, guard, Ends { tcp, send, recv }).await;
+    run_flow(
+        &link,
+        guard,
+        Ends {
+            tcp,
+            send,
+            recv,
+            local,
+        },
+    )
+    .await;
 }
 
 /// A place among the flows, and a stream.
@@ -101,13 +115,18 @@ async fn open(link: &Link) -> Option<(OwnedSemaphorePermit, SendStream, RecvStre
     opened.await.ok().flatten()
 }
 
-/// What has come by now. Not through tokio, which does not know yet that there is any; an end or
-/// an error is seen again by whoever reads next.
-fn read_first(tcp: &TcpStream) -> Bytes {
+/// What has come by now. Not through tokio, which does not know yet that there is any; an end is
+/// seen again by whoever reads next, a reset is not.
+fn read_first(tcp: &TcpStream, local: &Local) -> Bytes {
     let mut buffer = [0; FIRST_BYTES];
     match (&*SockRef::from(tcp)).read(&mut buffer) {
         Ok(len) => Bytes::copy_from_slice(&buffer[..len]),
-        Err(_) => Bytes::new(),
+        Err(error) => {
+            if error.kind() != io::ErrorKind::WouldBlock {
+                local.note_failure(&error);
+            }
+            Bytes::new()
+        }
     }
 }
 

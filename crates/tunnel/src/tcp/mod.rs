@@ -3,5 +3,7 @@
 pub mod accept;
 mod carry;
 pub mod dial;
+mod last;
+mod local;
 mod receive;
 mod send;

@@ -8,6 +8,7 @@ use quinn::{ReadError, RecvStream};
 use socket2::SockRef;
 use tokio::net::TcpStream;
 
+use super::local::Local;
 use crate::error::FlowEnd;
 use crate::flow::Flow;
 use crate::link::Link;
@@ -15,32 +16,115 @@ use crate::link::Link;
 /// Chunks (packets' payloads) written with one system call: about 90 KB.
 const CHUNKS: usize = 64;
 
-/// Copy until the stream's end, which becomes the socket's.
+/// How it ended.
+pub enum Received {
+    /// Our application has all that the peer's sent, and its FIN if there was one.
+    All,
+    /// Our application takes no more.
+    Gone,
+}
+
+/// Why no more is written: our application, or the whole flow.
+enum Halt {
+    Local(io::Error),
+    Flow(FlowEnd),
+}
+
+impl From<FlowEnd> for Halt {
+    fn from(end: FlowEnd) -> Self {
+        Self::Flow(end)
+    }
+}
+
+/// Copy until the stream's end. A FIN becomes the socket's, a reset is the caller's.
 pub async fn run_receive(
     tcp: &TcpStream,
     recv: &mut RecvStream,
     flow: &Flow,
     link: &Link,
-) -> Result<(), FlowEnd> {
-    let mut chunks: [Bytes; CHUNKS] = [const { Bytes::new() }; CHUNKS];
-    let mut is_open = true;
-    while is_open {
-        let Some(count) = recv
-            .read_chunks(&mut chunks)
-            .await
-            .map_err(|e| read_end(&e))?
-        else {
-            break;
-        };
-        let written = write_now(tcp, &mut chunks[..count], flow, link)?;
-        if written < count {
+    local: &Local,
+) -> Result<Received, FlowEnd> {
+    let mut incoming = Incoming::new(recv, flow);
+    match copy(tcp, &mut incoming, flow, link).await {
+        Ok(()) => {
+            if incoming.end == Some(End::Fin) {
+                let _ = SockRef::from(tcp).shutdown(std::net::Shutdown::Write);
+            }
+            Ok(Received::All)
+        }
+        Err(Halt::Local(error)) => {
+            local.note_failure(&error);
+            Ok(Received::Gone)
+        }
+        Err(Halt::Flow(end)) => Err(end),
+    }
+}
+
+async fn copy(
+    tcp: &TcpStream,
+    incoming: &mut Incoming<'_>,
+    flow: &Flow,
+    link: &Link,
+) -> Result<(), Halt> {
+    while let Some(chunks) = incoming.next().await? {
+        let written = write_now(tcp, chunks, flow, link)?;
+        if written < chunks.len() {
             let mut backlog = Backlog::new(link);
-            backlog.extend(&mut chunks[written..count])?;
-            is_open = backlog.drain(tcp, recv, flow).await?;
+            backlog.extend(&mut chunks[written..])?;
+            backlog.drain(tcp, incoming, flow).await?;
         }
     }
-    let _ = SockRef::from(tcp).shutdown(std::net::Shutdown::Write);
     Ok(())
+}
+
+/// How a stream ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    Fin,
+    Reset,
+}
+
+/// What comes from the peer.
+struct Incoming<'a> {
+    recv: &'a mut RecvStream,
+    flow: &'a Flow,
+    chunks: [Bytes; CHUNKS],
+    offset: u64,
+    end: Option<End>,
+}
+
+impl<'a> Incoming<'a> {
+    fn new(recv: &'a mut RecvStream, flow: &'a Flow) -> Self {
+        Self {
+            recv,
+            flow,
+            chunks: [const { Bytes::new() }; CHUNKS],
+            offset: 0,
+            end: None,
+        }
+    }
+
+    /// The next chunks; None at the end, again and again. Cancel-safe.
+    async fn next(&mut self) -> Result<Option<&mut [Bytes]>, FlowEnd> {
+        if self.end.is_some() {
+            return Ok(None);
+        }
+        let read = tokio::select! {
+            biased;
+            read = self.recv.read_chunks(&mut self.chunks) => read.map_err(|error| read_end(&error))?,
+            () = self.flow.peer_ends(self.offset) => {
+                self.end = Some(End::Reset);
+                return Ok(None);
+            }
+        };
+        let Some(count) = read else {
+            self.end = Some(End::Fin);
+            return Ok(None);
+        };
+        let chunks = &mut self.chunks[..count];
+        self.offset += chunks.iter().map(|chunk| chunk.len() as u64).sum::<u64>();
+        Ok(Some(chunks))
+    }
 }
 
 /// Write until the socket is full; return how many chunks are done with. Not through tokio, which
@@ -50,7 +134,7 @@ fn write_now(
     chunks: &mut [Bytes],
     flow: &Flow,
     link: &Link,
-) -> Result<usize, FlowEnd> {
+) -> Result<usize, Halt> {
     let mut done = 0;
     while done < chunks.len() {
         let slices: [IoSlice<'_>; CHUNKS] =
@@ -59,7 +143,7 @@ fn write_now(
         let mut written = match (&*SockRef::from(tcp)).write_vectored(&slices[..count]) {
             Ok(written) => written,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(done),
-            Err(_) => return Err(FlowEnd::Reset),
+            Err(error) => return Err(Halt::Local(error)),
         };
         link.note_read(flow, written as u64);
         while done < chunks.len() && written >= chunks[done].len() {
@@ -115,33 +199,30 @@ impl<'a> Backlog<'a> {
     }
 
     /// Write as the socket lets us, and go on reading meanwhile, within the sender's credit.
-    /// Returns whether the stream is still open; all is written then, or the stream has ended.
     async fn drain(
         &mut self,
         tcp: &TcpStream,
-        recv: &mut RecvStream,
+        incoming: &mut Incoming<'_>,
         flow: &Flow,
-    ) -> Result<bool, FlowEnd> {
-        let mut chunks: [Bytes; CHUNKS] = [const { Bytes::new() }; CHUNKS];
-        let mut is_open = true;
+    ) -> Result<(), Halt> {
         while self.len > 0 {
+            let is_open = incoming.end.is_none();
             tokio::select! {
                 ready = tcp.writable() => {
-                    ready.map_err(|_| FlowEnd::Reset)?;
+                    ready.map_err(Halt::Local)?;
                     self.write(tcp, flow)?;
                 }
-                read = recv.read_chunks(&mut chunks), if is_open => {
-                    match read.map_err(|error| read_end(&error))? {
-                        Some(count) => self.extend(&mut chunks[..count])?,
-                        None => is_open = false,
+                read = incoming.next(), if is_open => {
+                    if let Some(chunks) = read? {
+                        self.extend(chunks)?;
                     }
                 }
             }
         }
-        Ok(is_open)
+        Ok(())
     }
 
-    fn write(&mut self, tcp: &TcpStream, flow: &Flow) -> Result<(), FlowEnd> {
+    fn write(&mut self, tcp: &TcpStream, flow: &Flow) -> Result<(), Halt> {
         while let Some(part) = self.parts.front_mut() {
             match tcp.try_write(part) {
                 Ok(written) => {
@@ -154,7 +235,7 @@ impl<'a> Backlog<'a> {
                     }
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
-                Err(_) => return Err(FlowEnd::Reset),
+                Err(error) => return Err(Halt::Local(error)),
             }
         }
         Ok(())

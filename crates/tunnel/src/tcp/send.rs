@@ -6,9 +6,9 @@ use std::io;
 use bytes::buf::BufMut;
 use bytes::{Bytes, BytesMut};
 use quinn::{SendStream, WriteError};
-use tokio::io::Interest;
 use tokio::net::TcpStream;
 
+use super::local::Local;
 use crate::error::FlowEnd;
 use crate::flow::Flow;
 use crate::lock::lock;
@@ -35,28 +35,67 @@ pub fn read_some(tcp: &TcpStream, most: usize) -> io::Result<Bytes> {
     })
 }
 
-/// Copy until the socket's end, which becomes the stream's.
+/// How it ended.
+pub enum Sent {
+    /// By the application's FIN, which is the stream's now.
+    Fin,
+    /// The application was reset; all that it sent before is on its way.
+    Reset,
+    /// The peer takes no more.
+    Stopped(FlowEnd),
+}
+
+/// Copy until the socket's end.
 pub async fn run_send(
     tcp: &TcpStream,
     send: &mut SendStream,
     flow: &Flow,
+    local: &Local,
+    is_host: bool,
+) -> Sent {
+    match copy(tcp, send, flow, local, is_host).await {
+        Ok(()) if local.is_reset() => Sent::Reset,
+        Ok(()) => {
+            let _ = send.finish();
+            Sent::Fin
+        }
+        Err(end) => Sent::Stopped(end),
+    }
+}
+
+async fn copy(
+    tcp: &TcpStream,
+    send: &mut SendStream,
+    flow: &Flow,
+    local: &Local,
     is_host: bool,
 ) -> Result<(), FlowEnd> {
     loop {
-        let most = wait_credit(tcp, send, flow).await?;
-        let bytes = match read_some(tcp, most) {
-            Ok(bytes) => bytes,
+        let most = wait_credit(send, flow).await?;
+        match read_some(tcp, most) {
+            Ok(bytes) if bytes.is_empty() => return Ok(()),
+            Ok(bytes) => write(send, bytes, flow, is_host).await?,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 wait_readable(tcp, send).await?;
-                continue;
             }
-            Err(_) => return Err(FlowEnd::Reset),
-        };
-        if bytes.is_empty() {
-            let _ = send.finish();
-            return Ok(());
+            Err(error) => {
+                local.note_failure(&error);
+                return Ok(());
+            }
         }
-        write(send, bytes, flow, is_host).await?;
+    }
+}
+
+/// Throw away what the application still sends, until its end: the peer's is gone.
+pub async fn discard(tcp: &TcpStream) {
+    loop {
+        match read_some(tcp, READ_BYTES) {
+            Ok(bytes) if !bytes.is_empty() => tokio::task::yield_now().await,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                let _ = tcp.readable().await;
+            }
+            _ => return,
+        }
     }
 }
 
@@ -74,7 +113,7 @@ pub async fn write(
         .map_err(|error| write_end(&error))
 }
 
-async fn wait_credit(tcp: &TcpStream, send: &SendStream, flow: &Flow) -> Result<usize, FlowEnd> {
+async fn wait_credit(send: &SendStream, flow: &Flow) -> Result<usize, FlowEnd> {
     loop {
         let available = lock(&flow.send).available();
         if available > 0 {
@@ -85,8 +124,6 @@ async fn wait_credit(tcp: &TcpStream, send: &SendStream, flow: &Flow) -> Result<
         tokio::select! {
             () = flow.granted.notified() => {}
             end = wait_stopped(send) => return Err(end),
-            // The application gave up while its peer was not reading.
-            _ = tcp.ready(Interest::ERROR) => return Err(FlowEnd::Reset),
         }
     }
 }

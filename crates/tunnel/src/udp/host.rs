@@ -11,15 +11,18 @@ use tokio::net::UdpSocket;
 use super::table::Table;
 use super::{Arrival, Deliver, carrier, read_burst};
 use crate::datagram::Reassembly;
+use crate::diag::Proto;
 use crate::link::Link;
 use crate::lock::lock;
-use crate::peer::{Proto, is_own};
+use crate::peer::find_own;
 use crate::stats::{OpenFlow, ServiceStats};
 use crate::wire::Message;
 
 struct Association {
     binding: u64,
     client: SocketAddr,
+    /// With `own_user`: our end, and the cookie of the client's socket.
+    sender: Option<(SocketAddr, u64)>,
     socket: Arc<UdpSocket>,
     stats: Arc<ServiceStats>,
     reassembly: Reassembly,
@@ -52,9 +55,25 @@ pub struct UdpBinding {
     pub own_user: bool,
 }
 
+/// A datagram does not say which socket sent it. But the socket that has an address now and had it
+/// when the association began has had it all the time, so each datagram in between is its own.
 impl UdpBinding {
-    fn may_open(&self, client: SocketAddr) -> bool {
-        !self.own_user || is_own(Proto::Udp, self.socket.local_addr(), client)
+    /// Which socket has a client's address, where that is asked for; an error if it may not pass.
+    fn find_sender(&self, client: SocketAddr) -> Result<Option<(SocketAddr, u64)>, ()> {
+        if !self.own_user {
+            return Ok(None);
+        }
+        let local = self.socket.local_addr().map_err(drop)?;
+        let cookie = find_own(Proto::Udp, local, client).ok_or(())?;
+        Ok(Some((local, cookie)))
+    }
+}
+
+impl Association {
+    /// Whether the socket that the association began with has the client's address still.
+    fn has_sender(&self) -> bool {
+        self.sender
+            .is_none_or(|(local, cookie)| find_own(Proto::Udp, local, self.client) == Some(cookie))
     }
 }
 
@@ -88,19 +107,23 @@ impl HostUdp {
         bytes: usize,
     ) -> Option<(u32, u16)> {
         let now = Instant::now();
+        let sender = binding.find_sender(client);
         let state = &mut *lock(&self.state);
-        if let Some(id) = state.ids.get(&(binding.id, client))
-            && let Some(association) = state.table.touch(*id, now)
+        if let Some(&id) = state.ids.get(&(binding.id, client))
+            && let Some(association) = state.table.touch(id, now)
         {
-            association.number = association.number.wrapping_add(1);
-            association.stats.add(true, bytes as u64);
-            return Some((*id, association.number));
+            if sender == Ok(association.sender) {
+                association.number = association.number.wrapping_add(1);
+                association.stats.add(true, bytes as u64);
+                return Some((id, association.number));
+            }
+            self.end(state, id);
         }
-        if !binding.may_open(client) {
+        let Ok(sender) = sender else {
             self.link.stats.service(&binding.service).refuse();
             return None;
-        }
-        if !self.link.has_room_to_open() {
+        };
+        if !self.link.has_room_to_open() || !state.table.has_room(now) {
             return None;
         }
         let id = state.next_id;
@@ -109,6 +132,7 @@ impl HostUdp {
         let association = Association {
             binding: binding.id,
             client,
+            sender,
             socket: binding.socket.clone(),
             reassembly: Reassembly::default(),
             number: 0,
@@ -125,6 +149,12 @@ impl HostUdp {
             service: binding.service.clone(),
         });
         Some((id, 0))
+    }
+
+    fn end(&self, state: &mut State, id: u32) {
+        if let Some(left) = state.table.remove(id) {
+            self.forget(&mut state.ids, id, &left);
+        }
     }
 
     fn forget(&self, ids: &mut HashMap<(u64, SocketAddr), u32>, id: u32, left: &Association) {
@@ -159,23 +189,16 @@ impl HostUdp {
 }
 
 impl Deliver for HostUdp {
-    fn deliver(&self, association: u32, arrival: Arrival, now: Instant) {
+    fn deliver(&self, id: u32, arrival: Arrival, now: Instant) {
         let state = &mut *lock(&self.state);
-        let Some(association) = state.table.touch(association, now) else {
+        let Some(association) = state.table.touch(id, now) else {
             return;
         };
-        let whole = match arrival {
-            Arrival::Whole(payload) => Some(payload),
-            Arrival::Part {
-                number,
-                index,
-                count,
-                payload,
-            } => association
-                .reassembly
-                .take(number, index, count, payload, now),
-        };
-        if let Some(payload) = whole {
+        if !association.has_sender() {
+            self.end(state, id); // another socket has the address: the reply is not for it
+            return;
+        }
+        if let Some(payload) = arrival.complete(&mut association.reassembly, now) {
             association.stats.add(false, payload.len() as u64);
             // A full local socket loses the datagram, as the kernel would.
             let _ =

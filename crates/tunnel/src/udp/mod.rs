@@ -12,6 +12,8 @@ use std::time::Instant;
 use bytes::Bytes;
 use tokio::net::UdpSocket;
 
+use crate::datagram::Reassembly;
+
 pub use carrier::run_receive;
 pub use table::MAX_ASSOCIATIONS;
 
@@ -40,6 +42,21 @@ pub enum Arrival {
     },
     /// A datagram that came on a stream of its own.
     Whole(Bytes),
+}
+
+impl Arrival {
+    /// The datagram, if this completes it.
+    fn complete(self, reassembly: &mut Reassembly, now: Instant) -> Option<Bytes> {
+        match self {
+            Self::Whole(payload) => Some(payload),
+            Self::Part {
+                number,
+                index,
+                count,
+                payload,
+            } => reassembly.take(number, index, count, payload, now),
+        }
+    }
 }
 
 /// Takes what the peer sent, on either side.

@@ -12,9 +12,12 @@ use tokio::task::AbortHandle;
 use super::table::Table;
 use super::{Arrival, Deliver, carrier, read_burst, tune};
 use crate::datagram::Reassembly;
+use crate::diag::Proto;
+use crate::error::FlowEnd;
 use crate::link::Link;
 use crate::lock::lock;
-use crate::services::Services;
+use crate::owner::OwnerCheck;
+use crate::services::{Service, Services};
 use crate::stats::{OpenFlow, ServiceStats};
 use crate::wire::Message;
 
@@ -22,8 +25,14 @@ use crate::wire::Message;
 const MAX_EARLY: usize = 512;
 const EARLY_LIFE: Duration = Duration::from_secs(1);
 
+/// How often an association asks who has its service's port.
+const CHECK: Duration = Duration::from_millis(20);
+
 struct Association {
     service: String,
+    owner: Option<u32>,
+    near: SocketAddr,
+    checked: Instant,
     socket: Arc<UdpSocket>,
     stats: Arc<ServiceStats>,
     reassembly: Reassembly,
@@ -45,6 +54,8 @@ struct State {
 
 /// All UDP associations of the target.
 pub struct TargetUdp {
+    /// Who may be dialled.
+    pub owners: Arc<OwnerCheck>,
     link: Arc<Link>,
     services: Arc<Services>,
     state: Mutex<State>,
@@ -52,8 +63,9 @@ pub struct TargetUdp {
 
 impl TargetUdp {
     /// No association yet.
-    pub fn new(link: Arc<Link>, services: Arc<Services>) -> Arc<Self> {
+    pub fn new(link: Arc<Link>, services: Arc<Services>, owners: Arc<OwnerCheck>) -> Arc<Self> {
         Arc::new(Self {
+            owners,
             link,
             services,
             state: Mutex::default(),
@@ -61,15 +73,15 @@ impl TargetUdp {
     }
 
     /// The host opened an association.
-    pub fn open(self: &Arc<Self>, id: u32, service: String) {
+    pub fn open(self: &Arc<Self>, id: u32, key: String) {
         let now = Instant::now();
         // A key that is not in the table is not counted: the peer could make up any number of them.
-        let Some(addresses) = self.services.addresses(&service) else {
+        let Some(service) = self.services.find(&key) else {
             self.link.say(Message::CloseAssociation { id });
             return;
         };
-        let stats = self.link.stats.service(&service);
-        let Some(socket) = connect(&addresses) else {
+        let stats = self.link.stats.service(&key);
+        let Some((socket, near)) = connect(&key, &service, &self.owners) else {
             stats.refuse();
             self.link.say(Message::CloseAssociation { id });
             return;
@@ -77,7 +89,10 @@ impl TargetUdp {
         let socket = Arc::new(socket);
         let replies = run_replies(self.clone(), id, socket.clone(), stats.clone());
         let association = Association {
-            service,
+            service: key,
+            owner: service.owner,
+            near,
+            checked: now,
             socket,
             reassembly: Reassembly::default(),
             task: tokio::spawn(replies).abort_handle(),
@@ -113,6 +128,30 @@ impl TargetUdp {
         });
     }
 
+    /// Look an association up and mark it as used; it ends if another user has its service's port.
+    fn find_judged<'a>(
+        &self,
+        table: &'a mut Table<Association>,
+        id: u32,
+        now: Instant,
+    ) -> Option<&'a mut Association> {
+        let one = table.touch(id, now)?;
+        if now.saturating_duration_since(one.checked) >= CHECK {
+            one.checked = now;
+            let far = one.socket.local_addr().ok();
+            let judged = self
+                .owners
+                .judge(Proto::Udp, &one.service, one.owner, one.near, far);
+            if judged == Err(FlowEnd::OtherOwner) {
+                one.stats.refuse();
+                table.remove(id);
+                self.link.say(Message::CloseAssociation { id });
+                return None;
+            }
+        }
+        table.touch(id, now)
+    }
+
     fn end_where(&self, now: Instant, is_over: impl Fn(&Association) -> bool) {
         let state = &mut *lock(&self.state);
         for (id, _) in state.table.expire(now, is_over) {
@@ -143,25 +182,14 @@ fn take_early(
 impl Deliver for TargetUdp {
     fn deliver(&self, id: u32, arrival: Arrival, now: Instant) {
         let state = &mut *lock(&self.state);
-        let Some(association) = state.table.touch(id, now) else {
+        let Some(association) = self.find_judged(&mut state.table, id, now) else {
             if state.early.len() >= MAX_EARLY {
                 state.early.pop_front();
             }
             state.early.push_back((now, id, arrival));
             return;
         };
-        let whole = match arrival {
-            Arrival::Whole(payload) => Some(payload),
-            Arrival::Part {
-                number,
-                index,
-                count,
-                payload,
-            } => association
-                .reassembly
-                .take(number, index, count, payload, now),
-        };
-        if let Some(payload) = whole {
+        if let Some(payload) = arrival.complete(&mut association.reassembly, now) {
             association.stats.add(true, payload.len() as u64);
             // Not tokio's try_send: a fresh socket is not known to be writable yet.
             let _ = SockRef::from(&*association.socket).send(&payload);
@@ -180,26 +208,35 @@ async fn run_replies(
         // An error is an ICMP message about an earlier datagram; the service may be back soon.
         let _ = read_burst(&socket, |payload, _| {
             number = number.wrapping_add(1);
-            stats.add(false, payload.len() as u64);
-            carrier::send(&udp.link, id, number, payload);
-            let _ = lock(&udp.state).table.touch(id, Instant::now());
+            let state = &mut *lock(&udp.state);
+            if udp
+                .find_judged(&mut state.table, id, Instant::now())
+                .is_some()
+            {
+                stats.add(false, payload.len() as u64);
+                carrier::send(&udp.link, id, number, payload);
+            }
         })
         .await;
     }
 }
 
 /// A socket connected to the first address that takes it.
-fn connect(addresses: &[SocketAddr]) -> Option<UdpSocket> {
-    addresses.iter().find_map(|to| {
+fn connect(key: &str, service: &Service, owners: &OwnerCheck) -> Option<(UdpSocket, SocketAddr)> {
+    service.addresses.iter().find_map(|to| {
         let any: SocketAddr = match to {
             SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
             SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
         };
         let socket = std::net::UdpSocket::bind(any).ok()?;
         socket.connect(to).ok()?;
+        let far = socket.local_addr().ok();
+        owners
+            .judge(Proto::Udp, key, service.owner, *to, far)
+            .ok()?;
         socket.set_nonblocking(true).ok()?;
         let socket = UdpSocket::from_std(socket).ok()?;
         tune(&socket);
-        Some(socket)
+        Some((socket, *to))
     })
 }

@@ -45,7 +45,7 @@ impl Control {
     /// One that was greeted, in this process.
     pub async fn greeted() -> Self {
         let mut control = Self::start().await;
-        control.say(&json!({"cmd": "hello", "v": 1}), None);
+        control.say(&json!({"cmd": "hello", "v": 2}), None);
         control
     }
 
@@ -59,7 +59,7 @@ impl Control {
             .unwrap();
         drop(theirs);
         let mut control = Self::over(ours, Sidecar::Process(child)).await;
-        control.say(&json!({"cmd": "hello", "v": 1}), None);
+        control.say(&json!({"cmd": "hello", "v": 2}), None);
         control
     }
 
@@ -70,7 +70,7 @@ impl Control {
             reader: BufReader::new(UnixStream::from_std(ours).unwrap()),
             sidecar,
         };
-        assert_eq!(control.wait("ready").await["v"], 1);
+        assert_eq!(control.wait("ready").await["v"], 2);
         control
     }
 

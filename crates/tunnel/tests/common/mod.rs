@@ -130,7 +130,7 @@ impl Pair {
         if !addresses.is_empty() {
             self.ends
                 .services
-                .replace(HashMap::from([(key.to_owned(), addresses)]));
+                .replace(HashMap::from([(key.to_owned(), addresses)]), HashMap::new());
         }
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let local = listener.local_addr().unwrap();

@@ -21,6 +21,10 @@ struct Shared {
     delay: Duration,
     loss: f64,
     is_dark: bool,
+    /// What is sent to this address vanishes.
+    dark_to: Option<SocketAddr>,
+    /// The newest packet to each address.
+    seen: HashMap<SocketAddr, Vec<u8>>,
     random: u64,
     inboxes: HashMap<SocketAddr, Inbox>,
     carried: u64,
@@ -36,6 +40,8 @@ impl Network {
             delay,
             loss,
             is_dark: false,
+            dark_to: None,
+            seen: HashMap::new(),
             random: 0x9e37_79b9_7f4a_7c15,
             inboxes: HashMap::new(),
             carried: 0,
@@ -68,6 +74,26 @@ impl Network {
         self.0.lock().unwrap().is_dark = is_dark;
     }
 
+    /// Let packets to one address vanish, or to none.
+    pub fn set_dark_to(&self, address: Option<&str>) {
+        self.0.lock().unwrap().dark_to = address.map(|text| text.parse().unwrap());
+    }
+
+    /// The newest QUIC packet that was sent to an address, as somebody on the path sees it.
+    pub fn seen(&self, address: &str) -> Vec<u8> {
+        self.0.lock().unwrap().seen[&address.parse().unwrap()].clone()
+    }
+
+    /// Deliver a packet of a stranger, whatever is dark.
+    pub fn inject(&self, from: &str, to: &str, packet: Vec<u8>) {
+        let shared = &mut *self.0.lock().unwrap();
+        let inbox = shared.inboxes.get_mut(&to.parse().unwrap()).unwrap();
+        inbox.packets.push_back((from.parse().unwrap(), packet));
+        if let Some(waker) = inbox.waker.take() {
+            waker.wake();
+        }
+    }
+
     /// Packets delivered so far.
     pub fn carried(&self) -> u64 {
         self.0.lock().unwrap().carried
@@ -80,7 +106,10 @@ impl Network {
             shared.random ^= shared.random >> 7;
             shared.random ^= shared.random << 17;
             let roll = (shared.random >> 11) as f64 / (1u64 << 53) as f64;
-            if shared.is_dark || roll < shared.loss {
+            if packet[0] & 0x40 != 0 {
+                shared.seen.insert(to, packet.clone());
+            }
+            if shared.is_dark || shared.dark_to == Some(to) || roll < shared.loss {
                 return;
             }
             shared.delay
@@ -97,7 +126,7 @@ impl Network {
 
     fn deliver(&self, from: SocketAddr, to: SocketAddr, packet: Vec<u8>) {
         let shared = &mut *self.0.lock().unwrap();
-        if shared.is_dark {
+        if shared.is_dark || shared.dark_to == Some(to) {
             return;
         }
         if let Some(inbox) = shared.inboxes.get_mut(&to) {

@@ -9,7 +9,7 @@ _port_linker() {
     for ((place = 1; place < COMP_CWORD; place++)); do
         word=${COMP_WORDS[place]}
         case $word in
-            --only|--skip|--allow|--max-services|--map|--on-conflict|--ssh-option|--target-python|--lease|--link|--udp-port|--log-file) ((place++)) ;;
+            --only|--skip|--allow|--max-services|--map|--on-conflict|--ssh-option|-o|--ssh-port|-p|--ssh-user|-l|--ssh-jump|-J|--ssh-identity|-i|--ssh-config|-F|--target-python|--lease|--outage-wait|--link|--udp-port|--log-file) ((place++)) ;;
             -*) ;;
             *) verb=$word; break ;;
         esac
@@ -17,20 +17,23 @@ _port_linker() {
     COMPREPLY=()
     case $previous in
         --on-conflict) COMPREPLY=($(compgen -W "ask kill remap skip" -- "$current")); return ;;
+        --ssh-identity|-i) COMPREPLY=($(compgen -f -- "$current")); return ;;
+        --ssh-config|-F) COMPREPLY=($(compgen -f -- "$current")); return ;;
         --link) COMPREPLY=($(compgen -W "auto stdio quic" -- "$current")); return ;;
         --log-file) COMPREPLY=($(compgen -f -- "$current")); return ;;
-        --only|--skip|--allow|--max-services|--map|--on-conflict|--ssh-option|--target-python|--lease|--link|--udp-port|--log-file) return ;;
+        --only|--skip|--allow|--max-services|--map|--on-conflict|--ssh-option|-o|--ssh-port|-p|--ssh-user|-l|--ssh-jump|-J|--ssh-identity|-i|--ssh-config|-F|--target-python|--lease|--outage-wait|--link|--udp-port|--log-file) return ;;
     esac
     case $verb in
-        connect) words="--only --skip --allow --all-users --max-services --map --on-conflict --own-user-only --ssh-option --target-python --lease --link --udp-port --json --plain --no-input --no-color --verbose -v --log-file --help $(_port_linker_hosts)" ;;
+        connect) words="--only --skip --allow --all-users --max-services --map --on-conflict --own-user-only --hold --ssh-option -o --ssh-port -p --ssh-user -l --ssh-jump -J --ssh-identity -i --ssh-config -F --target-python --lease --outage-wait --link --udp-port --json --plain --no-input --no-color --verbose -v --log-file --help $(_port_linker_hosts)" ;;
         demo) words="--json --plain --no-input --no-color --verbose -v --log-file --once --help" ;;
-        doctor) words="--ssh-option --target-python --link --udp-port --json --no-input --no-color --verbose -v --log-file --help $(_port_linker_hosts)" ;;
+        doctor) words="--ssh-option -o --ssh-port -p --ssh-user -l --ssh-jump -J --ssh-identity -i --ssh-config -F --target-python --link --udp-port --json --no-input --no-color --verbose -v --log-file --help $(_port_linker_hosts)" ;;
         completion) words="--help bash zsh fish" ;;
+        config) words="--json --forget --help remembered" ;;
         schema) words="--help" ;;
         version) words="--json --help" ;;
-        help) words="--help connect demo doctor completion schema version help" ;;
-        "") words="connect demo doctor completion schema version help $(_port_linker_hosts) --only --skip --allow --all-users --max-services --map --on-conflict --own-user-only --ssh-option --target-python --lease --link --udp-port --json --plain --no-input --no-color --verbose -v --log-file --help" ;;
-        *) words="--only --skip --allow --all-users --max-services --map --on-conflict --own-user-only --ssh-option --target-python --lease --link --udp-port --json --plain --no-input --no-color --verbose -v --log-file --help" ;;
+        help) words="--help connect demo doctor completion config schema version help" ;;
+        "") words="connect demo doctor completion config schema version help $(_port_linker_hosts) --only --skip --allow --all-users --max-services --map --on-conflict --own-user-only --hold --ssh-option -o --ssh-port -p --ssh-user -l --ssh-jump -J --ssh-identity -i --ssh-config -F --target-python --lease --outage-wait --link --udp-port --json --plain --no-input --no-color --verbose -v --log-file --help" ;;
+        *) words="--only --skip --allow --all-users --max-services --map --on-conflict --own-user-only --hold --ssh-option -o --ssh-port -p --ssh-user -l --ssh-jump -J --ssh-identity -i --ssh-config -F --target-python --lease --outage-wait --link --udp-port --json --plain --no-input --no-color --verbose -v --log-file --help" ;;
     esac
     while IFS= read -r word; do
         COMPREPLY+=("$word")

@@ -1,0 +1,51 @@
+"""The sidecar's executable as a session needs it: there, being built, or missing. I/O."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+
+from port_linker.link.find import Tunnel, TunnelMissing, find_executable, read_tunnel
+
+POLL_S = 0.5
+
+
+async def load_tunnel(builder: int, tell: Callable[[str], None]) -> Tunnel:
+    """Return the executable, once it is built if somebody builds it.
+
+    builder: the pid of who builds it, 0 for nobody. tell: takes the reason why there is none, now
+    or for good. Raises TunnelMissing if there is none and nobody builds it, or it cannot be read.
+    """
+    path = await _wait_path(builder, tell)
+    try:
+        return await asyncio.to_thread(read_tunnel, path)
+    except TunnelMissing:
+        tell(UNREADABLE)
+        raise
+
+
+async def _wait_path(builder: int, tell: Callable[[str], None]) -> str:
+    told = False
+    while True:
+        is_building = builder > 0 and _runs(builder)  # asked before the look, or its end is missed
+        try:
+            return find_executable()
+        except TunnelMissing:
+            if not is_building:
+                tell(MISSING if builder == 0 else FAILED)
+                raise
+        if not told:
+            told = True
+            tell(BUILDING)
+        await asyncio.sleep(POLL_S)
+
+
+MISSING = "port-linker-tunnel is not installed"
+BUILDING = "its executable is still being built"
+UNREADABLE = "its executable cannot be read"
+FAILED = "its executable could not be built"
+
+
+def _runs(pid: int) -> bool:
+    return os.path.exists(f"/proc/{pid}")

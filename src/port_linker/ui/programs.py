@@ -1,0 +1,77 @@
+"""What a command line runs, in a word or two that tell it from others of its kind. Pure.
+
+The command line is the target's word: it is cut and cleaned where it is shown.
+"""
+
+from __future__ import annotations
+
+import re
+
+MAX_CHARS = 24  # of an argument that is added: the widest that the table's column gets
+COMM_CHARS = 15  # Linux cuts the name of a process there (TASK_COMM_LEN)
+_INTERPRETER = re.compile(
+    r"(?:python|pypy|node|nodejs|deno|bun|java|ruby|perl|php|lua|dotnet|Rscript|julia|bash|sh)[\d.]*"
+)
+_OPTIONS_WITH_VALUE = frozenset(
+    {"-W", "-X", "-r", "--require", "--import", "-I", "-cp", "-classpath", "--class-path", "-C"}
+)
+_GENERIC = re.compile(r"(?:index|server|main|__main__|app|manage|wsgi|asgi|start)\.\w+")
+
+
+def name_program(process: str | None, command: str | None) -> str:
+    """Return "http.server 8000" of `python3 -m http.server 8000`, else the process's own name."""
+    words = (command or "").split()
+    if not words:
+        return process or ""
+    own = _base(words[0])
+    if not _INTERPRETER.fullmatch(own):
+        whole = process is not None and len(process) == COMM_CHARS and own.startswith(process)
+        return own if whole else process or own
+    script = _name_script(own, words[1:])
+    if process and not _is_its_own(process, own, script):
+        return process  # which the program gave itself
+    return script or process or own
+
+
+def _is_its_own(process: str, interpreter: str, script: str) -> bool:
+    """Whether the kernel made the process's name of the command line."""
+    plain, given = interpreter.rstrip("0123456789."), process.rstrip("0123456789.")
+    is_kin = plain.startswith(given) or given.startswith(plain)  # nodejs, node-MainThread
+    return is_kin or given == "MainThread" or script.rsplit("/", 1)[-1].startswith(process)
+
+
+def _name_script(interpreter: str, words: list[str]) -> str:
+    """Return what an interpreter was told to run, "" if that is no file."""
+    is_jar = False
+    while words and words[0].startswith("-"):
+        option, *words = words
+        if option == "-m" and words:
+            return _with_argument(words[0], words[1:])
+        if option in ("-c", "-e", "--eval", "-p", "-"):
+            return f"{interpreter} {option}"
+        if option in _OPTIONS_WITH_VALUE:
+            words = words[1:]
+        is_jar = option == "-jar"
+    if not words:
+        return ""
+    if interpreter.startswith("java") and not is_jar:
+        return words[0].rsplit(".", 1)[-1]
+    return _with_argument(_shorten(words[0]), words[1:])
+
+
+def _shorten(path: str) -> str:
+    """Return a file's name, with its folder where the name says little."""
+    name = _base(path)
+    folder = path.rsplit("/", 2)[-2] if path.count("/") else ""
+    return f"{folder}/{name}" if folder and _GENERIC.fullmatch(name) else name
+
+
+def _with_argument(name: str, words: list[str]) -> str:
+    """Return the name and its first argument, if that is a word and not too long."""
+    if words and not words[0].startswith(("-", "/")) and len(name) + len(words[0]) < MAX_CHARS:
+        return f"{name} {words[0]}"
+    return name
+
+
+def _base(path: str) -> str:
+    return path.rstrip("/").rsplit("/", 1)[-1] or path

@@ -1,0 +1,1 @@
+"""The real host against agents that lie."""
