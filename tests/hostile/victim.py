@@ -77,7 +77,7 @@ class Victim:
         process = subprocess.Popen(
             net.command("setsid", "--ctty", *self.command),
             stdin=theirs, stdout=theirs, stderr=theirs, cwd=ROOT,
-            env={**self.env, "TERM": "xterm-256color", "LANG": "C.UTF-8"},
+            env={**self.env, "TERM": "xterm-256color", "LANG": "C.UTF-8", "CI": ""},
         )  # fmt: skip
         net.processes.append(process)
         os.close(theirs)
