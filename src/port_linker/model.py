@@ -131,6 +131,7 @@ class Service:
     uid: owner of the socket, as the kernel reports it; user: its name if known.
     pid, process, command: the holder where it may be inspected (own user, or root).
     container: name of the container that publishes or holds the service.
+    unit: systemd's name of what the process belongs to, "nginx.service", where that says something.
     v6only: for "::", whether IPv4 does not reach it (INET_DIAG_SKV6ONLY).
     others: further sockets of the same process on this port; the host puts them together.
     """
@@ -144,6 +145,7 @@ class Service:
     container: Optional[str] = None
     v6only: bool = False
     others: tuple[ServiceId, ...] = ()
+    unit: Optional[str] = None
 
     @property
     def sockets(self) -> tuple[ServiceId, ...]:
@@ -161,6 +163,7 @@ class Service:
             "command": self.command,
             "container": self.container,
             "v6only": self.v6only,
+            "unit": self.unit,
         }
 
 
@@ -204,6 +207,7 @@ def parse_service(value: Any) -> Service:
         command=_text_or_none(value.get("command"), MAX_COMMAND_CHARS),
         container=_text_or_none(value.get("container"), MAX_NAME_CHARS),
         v6only=value.get("v6only") is True,
+        unit=_text_or_none(value.get("unit"), MAX_NAME_CHARS),
     )
 
 

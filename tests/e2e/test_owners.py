@@ -12,6 +12,7 @@ import pytest
 
 from tests.lab import services as kinds
 from tests.lab.fixtures import Start
+from tests.lab.groups import control_group
 from tests.lab.hosts import TwoHosts
 from tests.lab.probe import exchange, the_agent
 from tests.lab.program import Event
@@ -28,6 +29,35 @@ kept = [socket.create_server(("127.0.0.1", port)) for port in range(10_000, 10_0
 print("listening", flush=True)
 time.sleep(600)
 """
+
+
+UNIT = """
+import socket, time
+open({procs!r}, "w").write("0")
+server = socket.create_server(("127.0.0.1", 7001))
+print("listening", flush=True)
+time.sleep(600)
+"""
+
+
+def test_a_service_that_only_root_may_look_at_is_named_by_its_unit(
+    lab: TwoHosts, start: Start
+) -> None:
+    with control_group("shop.service") as folder:
+        script = UNIT.format(procs=str(folder / "cgroup.procs"))
+        shop = lab.target.start(sys.executable, "-S", "-c", script, stdout=subprocess.PIPE)
+        try:
+            assert shop.stdout is not None
+            assert shop.stdout.readline() == b"listening\n"
+            event = start(lab, "target").wait_service(7001)
+            assert (event["process"], event["unit"], event["user"]) == (
+                None,
+                "shop.service",
+                "root",
+            )
+        finally:
+            shop.kill()
+            shop.wait()
 
 
 @pytest.mark.slow

@@ -54,7 +54,8 @@ class Chaos:
         count = self.random.choice((1, 5, 200))
         rows = [service(self.random.randrange(30_000)) for _ in range(count)]
         if self.random.random() < 0.5:
-            key = self.random.choice(("uid", "user", "pid", "process", "command", "container"))
+            names = ("user", "process", "command", "container", "unit")
+            key = self.random.choice(("uid", "pid", *names))
             for row in rows:
                 row[key] = self.random.choice((self.word(), self.random.randrange(1 << 20), None))
         self.wire.control({"t": "services", self.random.choice(("appeared", "changed")): rows})

@@ -55,7 +55,9 @@ def test_a_listening_socket_is_a_row(dump: DumpSocket) -> None:
     with listen("127.0.1.1") as sock:
         row = row_of(sock, dump.read_table(TCP4))
         port, inode = sock.getsockname()[1], os.fstat(sock.fileno()).st_ino
-        assert row == Row(Proto.TCP, "127.0.1.1", port, os.getuid(), inode, False)
+        assert row is not None
+        wanted = Row(Proto.TCP, "127.0.1.1", port, os.getuid(), inode, False)
+        assert row._replace(cgroup=0) == wanted
     assert all(row.inode != inode for row in dump.read_table(TCP4))
 
 

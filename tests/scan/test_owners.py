@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from port_linker.model import MAX_COMMAND_CHARS, Proto, Service, ServiceId
 from port_linker.scan.owners import (
+    Names,
     Owner,
     ServiceBook,
     clean_command,
@@ -40,7 +41,7 @@ def test_our_own_sockets_are_left_out() -> None:
 def test_a_service_says_all_that_is_known() -> None:
     book = ServiceBook()
     rows = merge_rows([[WEB, DNS]])
-    services = book.build(rows, {700: NGINX}.get, {33: "www"}, NO_CONTAINERS, ())
+    services = book.build(rows, {700: NGINX}.get, Names({33: "www"}), NO_CONTAINERS, ())
     assert services == [
         Service(
             ServiceId(Proto.TCP, "0.0.0.0", 80),
@@ -57,9 +58,9 @@ def test_a_service_says_all_that_is_known() -> None:
 def test_a_service_that_stays_the_same_is_the_same_object() -> None:
     book = ServiceBook()
     rows = merge_rows([[WEB, DNS]])
-    before = book.build(rows, no_owner, {}, NO_CONTAINERS, ())
+    before = book.build(rows, no_owner, Names(), NO_CONTAINERS, ())
     assert len(book.appeared) == 2
-    after = book.build(rows, {700: NGINX}.get, {}, NO_CONTAINERS, ())
+    after = book.build(rows, {700: NGINX}.get, Names(), NO_CONTAINERS, ())
     assert book.appeared == []
     assert after[0].process == "nginx"
     assert after[1] is before[1]
@@ -68,12 +69,24 @@ def test_a_service_that_stays_the_same_is_the_same_object() -> None:
 def test_a_container_is_named_and_a_new_socket_counts_as_new() -> None:
     book = ServiceBook()
     containers = Containers({}, {(Proto.TCP, 80): (("0.0.0.0", "web", WEB.uid),)})
-    (service,) = book.build(merge_rows([[WEB]]), no_owner, {}, containers, {WEB.inode})
+    (service,) = book.build(merge_rows([[WEB]]), no_owner, Names(), containers, {WEB.inode})
     assert service.container == "web"
     other = merge_rows([[WEB._replace(inode=900)]])
-    (service,) = book.build(other, no_owner, {}, containers, {WEB.inode})
+    (service,) = book.build(other, no_owner, Names(), containers, {WEB.inode})
     assert book.appeared == [WEB[:3]]
     assert service.container is None, "the engine spoke of another socket"
+
+
+def test_the_unit_is_the_holders_and_the_sockets_only_where_no_holder_is_seen() -> None:
+    rows = merge_rows([[WEB._replace(cgroup=44)]])
+    names = Names(units={44: "web.socket.service"})
+    (service,) = ServiceBook().build(rows, no_owner, names, NO_CONTAINERS, ())
+    assert service.unit == "web.socket.service"
+    seen = {700: NGINX._replace(unit="nginx.service")}
+    (service,) = ServiceBook().build(rows, seen.get, names, NO_CONTAINERS, ())
+    assert service.unit == "nginx.service"
+    (service,) = ServiceBook().build(rows, {700: NGINX}.get, names, NO_CONTAINERS, ())
+    assert service.unit is None, "pid 1 made the socket, in whatever group"
 
 
 def test_engines_are_asked_about_proxies_containers_and_the_unknown() -> None:
@@ -84,16 +97,17 @@ def test_engines_are_asked_about_proxies_containers_and_the_unknown() -> None:
 
 
 def test_names_and_commands_are_clean() -> None:
-    owner = make_owner(7, b"a\x1b[2J\n\xff", b"x\0\x1b]0;boo\x07\0\0", None)
+    owner = make_owner(7, b"a\x1b[2J\n\xff", clean_command(b"x\0\x1b]0;boo\x07\0\0"), b"", 0)
     assert owner == Owner(7, "a\ufffd[2J\ufffd\ufffd", "x \ufffd]0;boo\ufffd", None)
     assert clean_command(b"") is None
     assert clean_command(b"\0\0") is None
     assert len(clean_command(b"x" * 5000) or "") == MAX_COMMAND_CHARS
 
 
-@given(st.binary(max_size=64), st.binary(max_size=64))
-def test_no_name_reaches_a_terminal_unharmed(name: bytes, words: bytes) -> None:
-    owner = make_owner(7, name, words, None)
-    for text in (owner.process, owner.command or ""):
+@given(st.binary(max_size=64), st.binary(max_size=64), st.binary(max_size=64))
+def test_no_name_reaches_a_terminal_unharmed(name: bytes, words: bytes, group: bytes) -> None:
+    cgroup = b"0::/" + group + b".service\n"
+    owner = make_owner(7, name, clean_command(words), cgroup, 0)
+    for text in (owner.process, owner.command or "", owner.unit or ""):
         text.encode("utf-8")
         assert not any(ord(char) < 0x20 or 0x7F <= ord(char) <= 0x9F for char in text)

@@ -32,7 +32,7 @@ def test_our_own_process_is_read_for_real() -> None:
     assert proc.read_uid(me) == os.getuid()
     assert proc.read_command(me).startswith(sys.orig_argv[0].encode() + b"\0")
     assert proc.read_name(me) == Path("/proc/self/comm").read_bytes()[:-1]
-    assert proc.read_container_id(me) is None or len(proc.read_container_id(me) or "") == 64
+    assert b":/" in proc.read_cgroup(me)
     assert proc.read_net("tcp").startswith(b"  sl  local_address")
     first, last = proc.read_port_range()
     assert 0 < first < last < 65536
@@ -45,7 +45,7 @@ def test_what_is_gone_is_empty(fake: FakeProc) -> None:
     assert fake.fs.read_parent(5) == 0
     assert fake.fs.read_uid(5) == -1
     assert fake.fs.read_name(5) == fake.fs.read_command(5) == b""
-    assert fake.fs.read_container_id(5) is None
+    assert fake.fs.read_cgroup(5) == b""
     assert fake.fs.read_port_range() == (32768, 60999)
     assert ProcFs(str(fake.root / "nowhere")).list_pids() == []
 
@@ -67,27 +67,6 @@ def test_a_name_with_parentheses_does_not_move_the_parent(fake: FakeProc) -> Non
     assert fake.fs.read_parent(5) == 4
     (fake.root / "5" / "stat").write_bytes(b"5 (x) S")
     assert fake.fs.read_parent(5) == 0
-
-
-@pytest.mark.parametrize(
-    "cgroup",
-    [
-        b"0::/system.slice/docker-%s.scope\n",
-        b"12:cpu:/docker/%s\n0::/docker/%s\n",
-        b"0::/user.slice/user-4242.slice/libpod-%s.scope/container\n",
-    ],
-)
-def test_a_container_is_read_from_the_control_group(
-    fake: FakeProc, cgroup: bytes, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(fake.fs, "_uid", 4242)
-    fake.add(5, {}, cgroup=cgroup.replace(b"%s", b"c0" * 32))
-    assert fake.fs.read_container_id(5) == "c0" * 32
-    theirs = b"0::/user.slice/user-4243.slice/docker-" + b"c0" * 32 + b".scope\n"
-    fake.add(5, {}, cgroup=theirs)
-    assert fake.fs.read_container_id(5) is None, "other users name their own groups"
-    fake.add(5, {}, cgroup=b"0::/x-" + b"c" * 65 + b"\n")
-    assert fake.fs.read_container_id(5) is None
 
 
 def test_a_command_line_of_megabytes_is_cut_by_the_read(fake: FakeProc) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import struct
+import sys
 import time
 
 import pytest
@@ -42,9 +43,11 @@ def test_a_request_asks_for_the_services_of_one_table() -> None:
 def test_a_dump_gives_one_row_per_socket() -> None:
     data = (
         socket_message("127.0.0.1", 5432, uid=114, inode=21001)
-        + socket_message("0.0.0.0", 22, inode=18220, attrs=attribute(8, b"\0"))
+        + socket_message("0.0.0.0", 22, inode=18220, attrs=attribute(21, bytes(5)))
         + socket_message("::", 80, uid=1000, inode=3, attrs=attribute(8, b"\0") + V6ONLY)
-        + socket_message("::1", 81, attrs=DUAL + attribute(21, bytes(8)))
+        + socket_message(
+            "::1", 81, attrs=DUAL + attribute(21, (1 << 32 | 44).to_bytes(8, sys.byteorder))
+        )
         + socket_message("fe80::1", 82, interface=2)
     )
     part = parse_dump_part(data, Proto.TCP)
@@ -52,7 +55,7 @@ def test_a_dump_gives_one_row_per_socket() -> None:
         Row(Proto.TCP, "127.0.0.1", 5432, 114, 21001, False),
         Row(Proto.TCP, "0.0.0.0", 22, 0, 18220, False),
         Row(Proto.TCP, "::", 80, 1000, 3, True),
-        Row(Proto.TCP, "::1", 81, 0, 1, False),
+        Row(Proto.TCP, "::1", 81, 0, 1, False, cgroup=1 << 32 | 44),
         Row(Proto.TCP, "fe80::1%2", 82, 0, 1, False),
     ]
     assert (part.is_last, part.errno) == (False, 0)

@@ -56,13 +56,13 @@ def little_endian(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureReques
 
 
 def test_both_sources_tell_the_same() -> None:
-    """Of real sockets of every kind; but only sock_diag knows v6only."""
+    """Of real sockets of every kind; but only sock_diag knows v6only and the control group."""
     socks = [open_service(*place) for place in PLACES]
     inodes = {os.fstat(sock.fileno()).st_ino for sock in socks}
     diag, proc = RowSource(ProcFs()), RowSource(ProcFs(), refuse)
     try:
         found = [
-            [row._replace(v6only=False) for rows in source.read() for row in rows]
+            [row._replace(v6only=False, cgroup=0) for rows in source.read() for row in rows]
             for source in (diag, proc)
         ]
         ours = [sorted(row for row in rows if row.inode in inodes) for rows in found]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from port_linker.ui.programs import name_program
+from port_linker.ui.programs import name_program, name_server, name_unit
 
 
 @pytest.mark.parametrize(
@@ -42,6 +42,50 @@ def test_a_name_says_what_runs(process: str | None, command: str | None, name: s
     assert name_program(process, command) == name
 
 
+@pytest.mark.parametrize(
+    ("unit", "name"),
+    [
+        ("nginx.service", "nginx"),
+        ("postgresql@15-main.service", "postgresql@15-main"),
+        (r"serial\x2dgetty@ttyS0.service", "serial-getty@ttyS0"),
+        (r"caf\xc3\xa9.service", "café"),
+        (r"evil\x1b\x5b2J.service", "evil\ufffd[2J"),
+        ("app-foo.scope", "foo"),
+        ("app-gnome-org.gnome.Maps-2211.scope", "org.gnome.Maps"),
+        (r"app-gnome-gnome\x2dterminal-77.scope", "gnome-terminal"),
+        ("app-org.kde.kate@0a1b2c3d.service", "org.kde.kate"),
+        ("app-feed.scope", "feed"),
+        ("x@.service", "x"),
+        ("", ""),
+        (None, ""),
+    ],
+)
+def test_a_unit_is_named_as_people_do(unit: str | None, name: str) -> None:
+    assert name_unit(unit) == name
+
+
+@pytest.mark.parametrize(
+    ("process", "command", "unit", "name"),
+    [
+        (None, None, "nginx.service", "nginx"),
+        (None, None, "app-foo.scope", "foo"),
+        ("nginx", "nginx: master process nginx", "web.service", "nginx"),
+        ("postgres", "postgres -D /x", "postgresql@15-main.service", "postgresql@15-main"),
+        ("python3", "python3 -c import x", "shop.service", "shop"),
+        ("python3", "python3 /srv/a/main.py", "shop.service", "shop"),
+        ("python3", None, "shop.service", "shop"),
+        ("python3", "python3 /srv/a/main.py", "app-gnome-term-7.scope", "a/main.py"),
+        ("python3", "python3 -m http.server 8000", "shop.service", "http.server 8000"),
+        ("node", "node /srv/billing.js", "supervisor.service", "billing.js"),
+        (None, None, None, ""),
+    ],
+)
+def test_a_unit_stands_where_it_says_more(
+    process: str | None, command: str | None, unit: str | None, name: str
+) -> None:
+    assert name_server(process, command, unit) == name
+
+
 words = st.sampled_from(
     ["python3", "-m", "-c", "-", "/", "//", "a.py", "-jar", "java", "", "x" * 99]
 )
@@ -50,3 +94,10 @@ words = st.sampled_from(
 @given(st.one_of(st.none(), st.text(max_size=20)), st.lists(words, max_size=6))
 def test_any_command_line_has_a_name(process: str | None, line: list[str]) -> None:
     assert isinstance(name_program(process, " ".join(line)), str)
+    assert isinstance(name_server(process, " ".join(line), "a.service"), str)
+
+
+@given(st.text(max_size=40))
+def test_a_unit_of_any_text_is_safe_on_a_terminal(unit: str) -> None:
+    name = name_unit(unit + ".service")
+    assert not any(ord(char) < 0x20 or 0x7F <= ord(char) <= 0x9F for char in name)

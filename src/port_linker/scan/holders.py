@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping
 
@@ -33,6 +34,7 @@ class Holders:
         cpu_s: Callable[[], float] = time.thread_time,
     ) -> None:
         self._proc = proc
+        self._uid = os.getuid()
         self._now_s = now_s
         self._cpu_s = cpu_s
         self._walk = SocketWalk(proc, cpu_s)
@@ -109,11 +111,11 @@ class Holders:
     def _read_owners(self, pids: set[int]) -> None:
         """Read the names of processes; the command lines may follow later."""
         for pid in pids:
-            name, container_id = self._proc.read_name(pid), self._proc.read_container_id(pid)
+            name, cgroup = self._proc.read_name(pid), self._proc.read_cgroup(pid)
             before = self._owners.get(pid)
-            owner = make_owner(pid, name, None, container_id)
+            command = before.command if before else None
             self._names[pid] = name
-            self._owners[pid] = owner._replace(command=before.command if before else None)
+            self._owners[pid] = make_owner(pid, name, command, cgroup, self._uid)
         if pids:
             self._commands.request(list(pids))
             self._take_commands(_COMMAND_WAIT_S)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Container, Iterable, Mapping
 from typing import NamedTuple
 
 from port_linker.model import MAX_COMMAND_CHARS, Proto, Service, ServiceId, clean_text
+from port_linker.scan.cgroups import find_container_id, find_unit
 from port_linker.scan.published import Containers
 from port_linker.scan.rows import Row
 
@@ -25,15 +26,20 @@ class Owner(NamedTuple):
     process: str
     command: str | None = None
     container_id: str | None = None
+    unit: str | None = None
 
 
-def make_owner(pid: int, name: bytes, command: bytes | None, container_id: str | None) -> Owner:
-    """Return the owner of a process whose names are bytes of any kind.
+class Names(NamedTuple):
+    """Numbers of the kernel → names. users: by uid; units: by number of a control group."""
 
-    command: words with a NUL after each, perhaps cut; None or empty if not known.
-    """
+    users: Mapping[int, str] = {}
+    units: Mapping[int, str] = {}
+
+
+def make_owner(pid: int, name: bytes, command: str | None, cgroup: bytes, uid: int) -> Owner:
+    """Return the owner of a process whose names are bytes of any kind. uid: ours."""
     process = clean_text(name.decode("utf-8", "replace"))
-    return Owner(pid, process, None if command is None else clean_command(command), container_id)
+    return Owner(pid, process, command, find_container_id(cgroup, uid), find_unit(cgroup))
 
 
 def clean_command(words: bytes) -> str | None:
@@ -78,6 +84,7 @@ class _Entry(NamedTuple):
     owner: Owner | None
     user: str | None
     container: str | None
+    unit: str | None
     service: Service
 
 
@@ -92,11 +99,11 @@ class ServiceBook:
         self,
         rows: Mapping[Key, Row],
         owner_of: Callable[[int], Owner | None],
-        users: Mapping[int, str],
+        names: Names,
         containers: Containers,
         vouched: Container[int],
     ) -> list[Service]:
-        """Return the services of the rows, in their order. users: uid → name.
+        """Return the services of the rows, in their order.
 
         vouched: inodes of the sockets that were there when the engines spoke of their ports.
         """
@@ -109,14 +116,21 @@ class ServiceBook:
             container = containers.name_of(None if owner is None else owner.container_id)
             if container is None and row.inode in vouched:
                 container = containers.find_publisher(*key, row.uid)
-            user = users.get(row.uid)
-            if old is None or old[:4] != (row, owner, user, container):
-                old = _Entry(row, owner, user, container, _make(row, owner, user, container))
+            known = (row, owner, names.users.get(row.uid), container, _unit_of(row, owner, names))
+            if old is None or old[:5] != known:
+                old = _Entry(*known, _make(*known))
             self._entries[key] = old
         return [entry.service for entry in self._entries.values()]
 
 
-def _make(row: Row, owner: Owner | None, user: str | None, container: str | None) -> Service:
+def _unit_of(row: Row, owner: Owner | None, names: Names) -> str | None:
+    """Return the unit of the holder; where none is seen, the one that made the socket."""
+    return names.units.get(row.cgroup) if owner is None else owner.unit
+
+
+def _make(
+    row: Row, owner: Owner | None, user: str | None, container: str | None, unit: str | None
+) -> Service:
     return Service(
         id=ServiceId(Proto(row.proto), row.host, row.port),
         uid=row.uid,
@@ -126,4 +140,5 @@ def _make(row: Row, owner: Owner | None, user: str | None, container: str | None
         command=None if owner is None else owner.command,
         container=container,
         v6only=row.v6only,
+        unit=unit,
     )

@@ -7,15 +7,12 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 from collections.abc import Iterator
 
 _READ_BYTES = 1 << 16
 _MAX_TABLE_BYTES = 64 << 20  # some 400,000 sockets
 _MAX_COMMAND_BYTES = 4096  # of a command line, which may be of megabytes
 _GONE = (errno.ENOENT, errno.ESRCH)
-_CONTAINER_ID = re.compile(rb"(?<![0-9a-f])([0-9a-f]{64})(?![0-9a-f])")
-_USER_SLICE = re.compile(rb"/user-([0-9]{1,10})\.slice")
 
 
 class ProcFs:
@@ -23,7 +20,6 @@ class ProcFs:
 
     def __init__(self, root: str = "/proc") -> None:
         self.root = root
-        self._uid = os.getuid()
 
     def read_net(self, name: str) -> bytes:
         """Return /proc/net/NAME, of this network namespace; empty if there is no such table.
@@ -116,13 +112,9 @@ class ProcFs:
         """
         return self._read_of(pid, "cmdline", _MAX_COMMAND_BYTES)
 
-    def read_container_id(self, pid: int) -> str | None:
-        """Return the 64 hex digits by which Docker or Podman name the process's container."""
-        cgroup = self._read_of(pid, "cgroup", _READ_BYTES)
-        if any(int(uid) != self._uid for uid in _USER_SLICE.findall(cgroup)):
-            return None  # other users name the cgroups below their own slice as they like
-        found = _CONTAINER_ID.findall(cgroup)
-        return str(found[-1], "ascii") if found else None
+    def read_cgroup(self, pid: int) -> bytes:
+        """Return the process's control groups, a line each; cgroups.py says what they tell."""
+        return self._read_of(pid, "cgroup", _READ_BYTES)
 
     def _read_of(self, pid: int, name: str, limit: int) -> bytes:
         try:

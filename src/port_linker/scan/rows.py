@@ -30,6 +30,7 @@ class Row(NamedTuple):
     host: canonical text of the bound address; link-local with its interface ("fe80::1%2").
     inode: names the socket in /proc/<pid>/fd; 0 if the kernel itself holds it.
     v6only: whether "::" leaves IPv4 alone; only sock_diag knows, False otherwise.
+    cgroup: number of the control group that it was made in; 0 where the kernel does not say.
     """
 
     proto: Proto
@@ -38,6 +39,7 @@ class Row(NamedTuple):
     uid: int
     inode: int
     v6only: bool
+    cgroup: int = 0
 
 
 class Table(NamedTuple):

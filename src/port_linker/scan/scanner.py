@@ -9,9 +9,10 @@ from typing import Any
 
 from port_linker import clock
 from port_linker.model import Service
+from port_linker.scan.cgroup_names import CgroupNames
 from port_linker.scan.holders import Holders
 from port_linker.scan.netlink import ClosedSocketWatch
-from port_linker.scan.owners import Key, ServiceBook, is_for_container, merge_rows
+from port_linker.scan.owners import Key, Names, ServiceBook, is_for_container, merge_rows
 from port_linker.scan.period import ScanPeriod
 from port_linker.scan.procfs import ProcFs
 from port_linker.scan.published import NO_CONTAINERS, Containers
@@ -36,6 +37,7 @@ class Scanner:
         source: RowSource | None = None,
         now_s: Callable[[], float] = clock.monotonic_s,
         cpu_s: Callable[[], float] = time.thread_time,
+        groups: CgroupNames | None = None,
     ) -> None:
         """own_pids: processes of ours, whose services are left out."""
         self._own_pids = own_pids
@@ -45,6 +47,7 @@ class Scanner:
         self._cpu_s = cpu_s
         self._holders = Holders(self._proc)
         self._users = UserNames()
+        self._groups = groups or CgroupNames()
         self._book = ServiceBook()
         self._containers = NO_CONTAINERS
         self._vouched: set[int] = set()
@@ -72,7 +75,8 @@ class Scanner:
         ):
             self._take_tables(tables)
         search_s = self._holders.search_s
-        if self._holders.update() or self._users.has_news or self._is_stale:
+        has_names = self._users.has_news or self._groups.has_news
+        if self._holders.update() or has_names or self._is_stale:
             self._build()
         search_s = self._holders.search_s - search_s
         self._period.add_cost(max(0.0, self._cpu_s() - started_s - search_s))
@@ -156,9 +160,12 @@ class Scanner:
         return own
 
     def _build(self) -> None:
-        users = self._users.read_names({row.uid for row in self._rows.values()})
+        names = Names(
+            self._users.read_names({row.uid for row in self._rows.values()}),
+            self._groups.read_units({row.cgroup for row in self._rows.values()}),
+        )
         self._services = self._book.build(
-            self._rows, self._holders.owner_of, users, self._containers, self._vouched
+            self._rows, self._holders.owner_of, names, self._containers, self._vouched
         )
         self._has_names = self._has_names or any(one.container for one in self._services)
         self._is_stale = False

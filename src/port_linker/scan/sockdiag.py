@@ -24,12 +24,13 @@ _AF_INET, _AF_INET6 = 2, 10
 _IPPROTO = {Proto.TCP: 6, Proto.UDP: 17}
 _PROTO_OF = {6: Proto.TCP, 17: Proto.UDP}
 _STATES = {Proto.TCP: 1 << 10, Proto.UDP: 1 << 7}  # LISTEN; unconnected, which is CLOSE
-_ATTR_PROTOCOL, _ATTR_SKV6ONLY = 10, 11
+_ATTR_PROTOCOL, _ATTR_SKV6ONLY, _ATTR_CGROUP_ID = 10, 11, 21
 
 _HEADER = struct.Struct("=IHHII")  # length, type, flags, sequence, port id
 _REQUEST = struct.Struct("=BBBxI48x")  # inet_diag_req_v2: family, protocol, extensions, states, id
 _STATUS = struct.Struct("=i")
 _ATTR = struct.Struct("=HH")
+_NUMBER = struct.Struct("=Q")
 # header and inet_diag_msg in one go: length, type | family | source port's two bytes and the
 # destination port's | source address | interface | uid, inode
 _SOCKET = struct.Struct("=IH10xB3x4B16s16xI20xII")
@@ -100,7 +101,7 @@ def parse_closed(data: bytes) -> list[ClosedSocket]:
         length, kind = _read_header(data, offset)
         if kind == _SOCK_DIAG_BY_FAMILY:
             row = _parse_socket(data, offset, length, Proto.TCP)
-            proto = _PROTO_OF.get(_read_attr(data[offset + _SOCKET.size : offset + length])[0])
+            proto = _PROTO_OF.get(_read_attrs(data[offset + _SOCKET.size : offset + length])[0])
             if row is not None and proto is not None:
                 closed.append(ClosedSocket(proto, row.host, row.port))
         offset += (length + 3) & ~3
@@ -133,21 +134,21 @@ def _parse_socket(data: bytes, offset: int, length: int, proto: Proto) -> Row | 
     port = high << 8 | low
     if port == 0 or peer_high or peer_low:
         return None
+    _, v6only, cgroup = _read_attrs(data[offset + _SOCKET.size : offset + length])
     if family == _AF_INET:
-        return Row(proto, host_text(source[:4]), port, uid, inode, False)
+        return Row(proto, host_text(source[:4]), port, uid, inode, False, cgroup)
     if family != _AF_INET6:
         raise ScanFormatError(f"sock_diag sent a socket of unknown family {family}")
-    v6only = _read_attr(data[offset + _SOCKET.size : offset + length])[1]
-    return Row(proto, host_text(source, interface), port, uid, inode, v6only)
+    return Row(proto, host_text(source, interface), port, uid, inode, v6only, cgroup)
 
 
-@functools.lru_cache(maxsize=256)
-def _read_attr(attrs: bytes) -> tuple[int, bool]:
-    """Return protocol (0 if absent) and v6only of a socket's attributes.
+@functools.lru_cache(maxsize=1024)
+def _read_attrs(attrs: bytes) -> tuple[int, bool, int]:
+    """Return protocol, v6only and control group of a socket's attributes; 0 what is absent.
 
-    Cached, since most sockets of a machine carry one of few sets.
+    Cached, since most sockets of a machine carry one of few sets, a few for each control group.
     """
-    protocol, v6only, offset = 0, False, 0
+    protocol, v6only, cgroup, offset = 0, False, 0, 0
     while len(attrs) - offset >= _ATTR.size:
         length, kind = _ATTR.unpack_from(attrs, offset)
         if length < _ATTR.size or offset + length > len(attrs):
@@ -156,5 +157,7 @@ def _read_attr(attrs: bytes) -> tuple[int, bool]:
             protocol = attrs[offset + _ATTR.size]
         elif length > _ATTR.size and kind == _ATTR_SKV6ONLY:
             v6only = attrs[offset + _ATTR.size] != 0
+        elif length == _ATTR.size + _NUMBER.size and kind == _ATTR_CGROUP_ID:
+            cgroup = _NUMBER.unpack_from(attrs, offset + _ATTR.size)[0]
         offset += (length + 3) & ~3
-    return protocol, v6only
+    return protocol, v6only, cgroup

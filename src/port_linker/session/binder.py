@@ -196,6 +196,7 @@ class Binder:
                 reason=command.reason,
                 command=service.command,
                 addresses=tuple(id_.endpoint for id_ in service.sockets),
+                unit=service.unit,
             )
         )
 

@@ -109,6 +109,7 @@ class ServiceEvent(SessionEvent):
     reason: str | None = None
     command: str | None = None
     addresses: tuple[str, ...] = ()
+    unit: str | None = None
     name = "service"
 
     @property
@@ -130,6 +131,7 @@ class ServiceEvent(SessionEvent):
             "reason": self.reason,
             "command": self.command,
             "addresses": list(self.addresses or (self.remote,)),
+            "unit": self.unit,
         }
 
 

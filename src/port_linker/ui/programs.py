@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 
+from port_linker.model import clean_text
+
 MAX_CHARS = 24  # of an argument that is added: the widest that the table's column gets
 COMM_CHARS = 15  # Linux cuts the name of a process there (TASK_COMM_LEN)
 _INTERPRETER = re.compile(
@@ -15,6 +17,7 @@ _INTERPRETER = re.compile(
 _OPTIONS_WITH_VALUE = frozenset(
     {"-W", "-X", "-r", "--require", "--import", "-I", "-cp", "-classpath", "--class-path", "-C"}
 )
+_ESCAPED = re.compile(r"(?:\\x[0-9a-f]{2})+")
 _GENERIC = re.compile(r"(?:index|server|main|__main__|app|manage|wsgi|asgi|start)\.\w+")
 
 
@@ -31,6 +34,45 @@ def name_program(process: str | None, command: str | None) -> str:
     if process and not _is_its_own(process, own, script):
         return process  # which the program gave itself
     return script or process or own
+
+
+def name_server(process: str | None, command: str | None, unit: str | None) -> str:
+    """Return the program's name; the unit's where that says more.
+
+    It does for a process that cannot be seen, for one instance of many ("postgresql@15-main"), and
+    for an interpreter whose script has a name that many scripts have. What a desktop runs in a
+    scope is only named where nothing else is known: all that a terminal starts shares one.
+    """
+    program, name = name_program(process, command), name_unit(unit)
+    if not program or not name:
+        return program or name
+    is_service = (unit or "").endswith(".service")
+    return name if is_service and ("@" in name or _says_little(program, command)) else program
+
+
+def _says_little(program: str, command: str | None) -> bool:
+    words = (command or program).split()
+    if not words or not _INTERPRETER.fullmatch(_base(words[0])):
+        return False
+    script = program.split(maxsplit=1)[0].rsplit("/", 1)[-1]
+    return bool(_INTERPRETER.fullmatch(script) or _GENERIC.fullmatch(script))
+
+
+def name_unit(unit: str | None) -> str:
+    """Return "nginx" of nginx.service, "org.gnome.Maps" of app-gnome-org.gnome.Maps-2211.scope.
+
+    Source: systemd.unit(5) on escapes; systemd.io/DESKTOP_ENVIRONMENTS on what begins with app-.
+    """
+    name, _, kind = (unit or "").rpartition(".")
+    if name.startswith("app-"):
+        name = name[4:].partition("@")[0]
+        name = re.sub(r"-(\d+|[0-9a-f]{8,})\Z", "", name) if kind == "scope" else name
+        name = name.rsplit("-", 1)[-1]
+    return clean_text(_ESCAPED.sub(_unescape, name.rstrip("@")))
+
+
+def _unescape(escaped: re.Match[str]) -> str:
+    return bytes.fromhex(escaped[0].replace("\\x", "")).decode("utf-8", "replace")
 
 
 def _is_its_own(process: str, interpreter: str, script: str) -> bool:

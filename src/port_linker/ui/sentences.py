@@ -151,6 +151,7 @@ def detail_lines(row: Row, wall_s: float) -> list[str]:
         ("process", f"{event.process}{pid}" if event.process else pid.strip(" ()") or UNSEEN),
         ("user", event.user),
         ("container", event.container),
+        ("unit", event.unit),
         ("command", event.command),
         ("to target", f"{words.format_bytes(row.up_bytes)} {words.format_rate(row.up_rate)}"),
         ("from there", f"{words.format_bytes(row.down_bytes)} {words.format_rate(row.down_rate)}"),

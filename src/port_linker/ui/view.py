@@ -106,7 +106,7 @@ def _contains(row: Row, needles: list[str]) -> bool:
         return True
     event = row.event
     shown = (_BUILDERS[name](row, True).text for name in _SEARCHED)
-    names = (event.process, event.container, event.user, event.command, event.reason)
+    names = (event.process, event.container, event.unit, event.user, event.command, event.reason)
     text = "\n".join((*shown, *event.local, *(name for name in names if name))).lower()
     return all(needle in text for needle in needles)
 

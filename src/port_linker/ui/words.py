@@ -7,7 +7,7 @@ import datetime
 from port_linker.link.figures import OVER_QUIC, OVER_SSH
 from port_linker.model import parse_endpoint
 from port_linker.session.events import LinkEvent, ServiceEvent, ServiceState
-from port_linker.ui.programs import name_program
+from port_linker.ui.programs import name_server
 
 SYMBOLS = {
     ServiceState.READY: "●",
@@ -133,7 +133,7 @@ def plural(count: int, word: str) -> str:
 
 def name_process(event: ServiceEvent) -> str:
     """Return what serves: container and program, or whose it is where only root may look."""
-    program = name_program(event.process, event.command)
+    program = name_server(event.process, event.command, event.unit)
     if event.container:
         return f"{event.container}/{program}" if program else event.container
     return program or (f"of {event.user}" if event.user else "")
@@ -143,5 +143,5 @@ def name_service(event: ServiceEvent) -> str:
     """Return how a sentence names the service: "5432/tcp (postgres)", "22/tcp of root"."""
     process = name_process(event)
     port = f"{event.port}/{event.proto}"
-    is_known = bool(event.process or event.command or event.container)
+    is_known = bool(event.process or event.command or event.container or event.unit)
     return f"{port} {f'({process})' if is_known else process}" if process else port
