@@ -44,6 +44,9 @@ class Control:
 
     def reconnect_now(self) -> None: ...
 
+    def has_answer(self, _key: str) -> bool:
+        return False
+
     def take_back(self, _key: str) -> bool:
         return False
 

@@ -43,6 +43,9 @@ class FakeSession:
     def reconnect_now(self) -> None:
         self._emit(samples.log("reconnect asked", "warning"))
 
+    def has_answer(self, key: str) -> bool:
+        return False
+
     def take_back(self, key: str) -> bool:
         self._emit(samples.log(f"take back {key}", "warning"))
         return True

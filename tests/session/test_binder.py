@@ -232,10 +232,12 @@ async def test_an_answer_is_taken_back_by_the_key_of_its_row(rigs: list[Rig], he
     rigs.append(rig := Rig(OnConflict.ASK))
     rig.offer(service(held))
     key = service(held).id.key
+    assert not rig.binder.has_answer(key)
     assert not rig.binder.take_back(key)
     await until(lambda: rig.questions)
     rig.answers.put_nowait("skip")
     await until(lambda: rig.states()[-1] == "skipped")
+    assert rig.binder.has_answer(key)
     assert rig.binder.take_back(key)
     await until(lambda: len(rig.questions) == 2)
 

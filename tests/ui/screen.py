@@ -25,6 +25,7 @@ class Stage:
     journal: Journal
     counters: dict[str, Traffic]
     called: list[str]
+    answered: set[str]
     pilot: Pilot[None] = field(init=False)
 
     async def fold(self, *events: SessionEvent) -> None:
@@ -54,14 +55,18 @@ async def open_stage(
     picture, journal = Snapshot("dev1"), Journal()
     counters: dict[str, Traffic] = {}
     called: list[str] = []
+    answered: set[str] = set()
 
     def traffic() -> Mapping[str, Traffic]:
         called.append("traffic")
         return counters
 
+    def has_answer(key: str) -> bool:
+        return key in answered
+
     def take_back(key: str) -> bool:
         called.append(f"take back {key}")
-        return "answered" in called
+        return key in answered
 
     async def login() -> None:
         called.append("login")
@@ -70,12 +75,13 @@ async def open_stage(
         traffic,
         lambda: called.append("reconnect"),
         lambda: called.append("interrupt"),
+        has_answer,
         take_back,
         journal.lines,
         login,
     )
     app = TableApp(picture, hooks, ascii_only, no_color, show_skipped)
-    stage = Stage(app, picture, journal, counters, called)
+    stage = Stage(app, picture, journal, counters, called, answered)
     async with app.run_test(size=(width, height)) as pilot:
         stage.pilot = pilot
         await pilot.pause()

@@ -36,15 +36,15 @@ async def test_a_picture_of_everything_at_80_columns() -> None:
         await stage.fold()
         assert stage.text() == [
             "dev1  ● up  stdio 0.4 ms  3 ready  1 conflict  1 waiting  1 skipped  for 1:00",
-            "  STATE    SERVICE   PROCESS    TOTAL FLOWS TARGET          HERE",
+            "  STATE    SERVICE   PROCESS          FLOWS TARGET          HERE",
             "– skipped  22/tcp    sshd                   127.0.0.1:22    ssh itself (--allow…",  # noqa: RUF001
             "● ready    53/udp    dnsmasq                127.0.0.1:53    [::1]:53 (127.0.0.1…",
             "● ready    80/tcp    nginx                  0.0.0.0:80      localhost:8080",
-            "● ready    5432/tcp  postgres  2.0 MB     2 127.0.0.1:5432  localhost:5432",
+            "● ready    5432/tcp  postgres             2 127.0.0.1:5432  localhost:5432",
             "▲ conflict 8080/tcp  of alice               127.0.0.1:8080  8080 is held here b…",
-            "◌ waiting  9000/tcp  web/pos…               127.0.0.1:9000  2,000 services are …",
+            "◌ waiting  9000/tcp  web/postgres           127.0.0.1:9000  2,000 services are …",
             *[""] * 5,
-            "q quit  r reconnect  / filter  s skipped  Enter detail  l log  ? help  1/6",
+            "q quit  / filter  s skipped  Enter detail  l log  ? help  1/6",
         ]
 
 
@@ -54,7 +54,7 @@ async def test_the_path_of_quic_has_a_line_where_there_is_room() -> None:
         assert stage.text()[:3] == [
             "dev1  ● up  quic 38 ms  1 ready  for 1:00",
             "UDP 192.0.2.7:60000  MTU 1472  round trip 38 ms  0.4 % lost",
-            "  STATE    SERVICE   PROCESS    TOTAL FLOWS TARGET          HERE",
+            "  STATE    SERVICE   PROCESS          FLOWS TARGET          HERE",
         ]
     async with open_stage(80, 11) as stage:
         await stage.fold(*UP, quic(), service())
@@ -70,7 +70,7 @@ async def test_a_picture_at_40_by_10() -> None:
             "● 80/tcp    nginx    localhost:8080",
             "● 5432/tcp  postgres localhost:5432",
             *[""] * 5,
-            "q quit  r reconnect  ? help  1/2",
+            "q quit  / filter  ? help  1/2",
         ]
 
 
@@ -194,9 +194,25 @@ async def test_reconnect_acts_in_an_outage_and_says_why_not_elsewhere() -> None:
         await stage.pilot.press("r")
         assert "nothing to reconnect" in stage.text()[1]
         assert "reconnect" not in stage.called
+        assert "reconnect" not in stage.text()[-1]
         await stage.fold(session(SessionState.OUTAGE))
+        assert stage.text()[-1].startswith("q quit  r reconnect")
         await stage.pilot.press("r")
         assert "reconnect" in stage.called
+
+
+async def test_the_foot_offers_only_what_does_something_now() -> None:
+    async with open_stage() as stage:
+        await stage.fold(*UP)
+        assert stage.text()[-1] == "q quit  l log  ? help"
+        await stage.fold(service())
+        assert stage.text()[-1] == "q quit  / filter  Enter detail  l log  ? help  1/1"
+        await stage.fold(service(22, ServiceState.SKIPPED))
+        assert "s skipped" in stage.text()[-1]
+        await stage.pilot.press("slash", "2", "enter")
+        assert "s skipped" not in stage.text()[-1], "a filter finds skipped ones in any case"
+        await stage.pilot.press("escape", "s")
+        assert "s skipped" in stage.text()[-1], "it brings them back"
 
 
 async def test_an_answer_is_taken_back_from_its_row() -> None:
@@ -204,7 +220,10 @@ async def test_an_answer_is_taken_back_from_its_row() -> None:
         await stage.fold(*UP, service(8080, ServiceState.SKIPPED, reason="skipped by you"))
         await stage.pilot.press("u")
         assert "You have answered nothing about this service." in stage.text()[1]
-        stage.called.append("answered")
+        assert "undo" not in stage.text()[-1]
+        stage.answered.add("tcp/127.0.0.1:8080")
+        await stage.fold()
+        assert "u undo" in stage.text()[-1]
         await stage.pilot.press("u")
         assert "taken back" in stage.text()[1]
         assert "take back tcp/127.0.0.1:8080" in stage.called

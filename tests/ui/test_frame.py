@@ -20,7 +20,7 @@ async def test_parts_that_stay_are_not_drawn_again(monkeypatch: pytest.MonkeyPat
         await stage.fold()
         assert updated == []
         await stage.fold(session(SessionState.OUTAGE))
-        assert updated == ["header", "notice", "empty"]
+        assert updated == ["header", "notice", "empty", "foot"]
 
 
 async def test_a_sentence_stands_for_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,8 +36,13 @@ def test_the_foot_fits_and_always_offers_help(width: int) -> None:
     assert len(text) <= max(width, len("? help"))
 
 
+def test_what_does_nothing_is_not_offered() -> None:
+    idle = {"reconnect", "take_back", "toggle_skipped"}
+    assert keys.footer(80, idle) == "q quit  / filter  Enter detail  l log  ? help"
+
+
 def test_a_filter_that_was_kept_can_be_ended() -> None:
-    assert keys.footer(80, is_filtered=True).startswith("q quit  Esc show all  r reconnect")
+    assert keys.footer(90, is_filtered=True).startswith("q quit  Esc show all  r reconnect")
     assert keys.footer(40, is_filtered=True) == "q quit  Esc show all  ? help"
 
 

@@ -34,6 +34,9 @@ class FakeControl:
     def reconnect_now(self) -> None:
         self.called.append("reconnect")
 
+    def has_answer(self, key: str) -> bool:
+        return False
+
     def take_back(self, key: str) -> bool:
         self.called.append(f"take back {key}")
         return True

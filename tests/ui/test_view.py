@@ -44,14 +44,15 @@ def test_below_the_least_width_nothing_breaks(width: int) -> None:
 
 def test_columns_by_width() -> None:
     assert names(40) == ["sign", "service", "process", "here"]
-    assert names(80) == ["sign", "state", "service", "process", "total", "flows", "remote", "here"]
+    assert names(80) == ["sign", "state", "service", "process", "flows", "remote", "here"]
+    assert names(87) == ["sign", "state", "service", "process", "total", "flows", "remote", "here"]
     assert set(names(107)) == {column.name for column in view._BY_PRIORITY}
 
 
-def test_names_are_readable_before_figures_are_shown() -> None:
-    command = "/usr/bin/python3 -m http.server 8000"
-    row = Row(dataclasses.replace(service(8000, process="python3"), command=command), 0.0)
-    for width in (100, 106, 140, 200):
+@pytest.mark.parametrize("width", [50, 72, 80, 90, 100, 107, 120, 200])
+def test_names_are_readable_before_figures_are_shown(width: int) -> None:
+    for command in ("/usr/bin/python3 -m http.server 8000", "python3 /v/bin/uvicorn app:main"):
+        row = Row(dataclasses.replace(service(8000, process="python3"), command=command), 0.0)
         columns = {column.name: column.width for column in view.plan_columns(width)}
         assert len(texts(row, width)["process"]) <= columns["process"]
 

@@ -122,11 +122,14 @@ class Binder:
         if self._events:
             self._work()
 
+    def has_answer(self, key: str) -> bool:
+        """Whether a person has answered something about the service of a row."""
+        return self._machine.has_answer(parse_service_key(key))
+
     def take_back(self, key: str) -> bool:
         """Forget what a person answered about the service of a row; False if that is nothing."""
-        service = parse_service_key(key)
-        has_answer = self._machine.has_answer(service)
-        self.handle(ev.AnswerTakenBack(service))
+        has_answer = self.has_answer(key)
+        self.handle(ev.AnswerTakenBack(parse_service_key(key)))
         return has_answer
 
     def close(self) -> None:

@@ -54,7 +54,7 @@ class SessionRunner:
         marks = StaleMarks(self._reporter.emit)
         emit, name = marks.take, self._target.display
         self._binder = make_binder(settings, self._target, self._quic.switch, emit, frontend)
-        self.take_back = self._binder.take_back  # SessionControl's
+        self.has_answer, self.take_back = self._binder.has_answer, self._binder.take_back  # Control
         self._contact.link.pace_by(self._binder.is_behind)
         judges = (functools.partial(check_not_self, settings, name), self._keeper.claim)
         self._news = AgentNews(self._binder, self._quic, self._reporter, judges, self._refuse)

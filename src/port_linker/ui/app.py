@@ -60,7 +60,7 @@ class TableApp(App[None]):
         self._wanted = ""
         self._show_skipped = show_skipped
         self._grid = Grid(ascii_only)
-        self._frame = Frame(self, picture, self._grid, ascii_only)
+        self._frame = Frame(self, picture, self._grid, ascii_only, hooks.has_answer)
         self.failure: Exception | None = None
         self.is_away = False  # in the background, without the terminal
         self.questioner = Questioner(self)
@@ -144,7 +144,7 @@ class TableApp(App[None]):
                 await self._hooks.login()
             self.action_redraw()
             return
-        why = keys.why_disabled("reconnect", self._picture.state, ssh_words.is_gone(self._picture))
+        why = ssh_words.why_not_reconnect(self._picture)
         if why is None:
             self._hooks.reconnect_now()
         self.say(why or "Trying now...")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from textual.app import App
 from textual.content import Content
 from textual.widgets import Static
 
+from port_linker.session.events import ServiceState
 from port_linker.session.snapshot import Snapshot
-from port_linker.ui import keys, sentences
+from port_linker.ui import keys, sentences, ssh_words
 from port_linker.ui.dialogs import Dialog
 from port_linker.ui.filter import FilterLine
 from port_linker.ui.grid import Grid
@@ -27,11 +30,19 @@ _STYLES = {
 class Frame:
     """Draws into the own screen's widgets #header, #path, #notice, #empty and #foot."""
 
-    def __init__(self, app: App[None], picture: Snapshot, grid: Grid, ascii_only: bool) -> None:
+    def __init__(
+        self,
+        app: App[None],
+        picture: Snapshot,
+        grid: Grid,
+        ascii_only: bool,
+        has_answer: Callable[[str], bool],
+    ) -> None:
         self._app = app
         self._picture = picture
         self._grid = grid
         self._ascii_only = ascii_only
+        self._has_answer = has_answer
         self._said = ""
         self._said_until_s = 0.0
         self._drawn: dict[str, str | Content] = {}
@@ -71,7 +82,19 @@ class Frame:
 
     def _keys_of_table(self, room: int) -> str:
         is_filtered = any(line.display for line in self._app.screen_stack[0].query(FilterLine))
-        return keys.footer(room, is_filtered)
+        return keys.footer(room, self._idle(is_filtered), is_filtered)
+
+    def _idle(self, is_filtered: bool) -> set[str]:
+        """Return the actions that would do nothing now."""
+        picture, row = self._picture, self._grid.current
+        does = {
+            "reconnect": ssh_words.why_not_reconnect(picture) is None,
+            "filter": bool(picture.rows),
+            "toggle_skipped": not is_filtered and bool(picture.counts()[ServiceState.SKIPPED]),
+            "detail": row is not None,
+            "take_back": row is not None and self._has_answer(row.key),
+        }
+        return {action for action, does_something in does.items() if not does_something}
 
     def _header(self, wall_s: float) -> Content:
         width = self._app.size.width

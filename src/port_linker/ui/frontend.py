@@ -20,6 +20,9 @@ class SessionControl(Protocol):
     def reconnect_now(self) -> None:
         """Try the link again at once instead of after the backoff."""
 
+    def has_answer(self, key: str) -> bool:
+        """Whether a person has answered something about a service that can be taken back."""
+
     def take_back(self, key: str) -> bool:
         """Forget what a person answered about a service; False if there is nothing to forget."""
 

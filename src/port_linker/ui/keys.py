@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from port_linker.session.events import SessionState
@@ -68,12 +69,13 @@ def offer(offers: Offers, width: int) -> str:
     return "  ".join(told)[:width]
 
 
-def footer(width: int, is_filtered: bool = False) -> str:
+def footer(width: int, idle: Collection[str] = (), is_filtered: bool = False) -> str:
     """Return as many keys as fit, in order of KEYS; help is always among them.
 
-    is_filtered: a filter was kept, which one may want to end.
+    idle: actions that would do nothing now. is_filtered: a filter was kept, which one may want to
+    end.
     """
-    told = [f"{key.label} {key.word}" for key in KEYS if key.word]
+    told = [f"{key.label} {key.word}" for key in KEYS if key.word and key.action not in idle]
     last = "? help"
     told.remove(last)
     if is_filtered:

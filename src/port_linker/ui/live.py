@@ -153,6 +153,7 @@ class LiveScreen:
         hooks = AppHooks(
             traffic=control.traffic,
             reconnect_now=control.reconnect_now,
+            has_answer=control.has_answer,
             take_back=control.take_back,
             login=functools.partial(self._log_in, control),
             interrupt=self._interrupt,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from port_linker.session.events import LinkEvent, LinkState
 from port_linker.session.snapshot import Snapshot
+from port_linker.ui import keys
 
 NEEDS_YOU = "ssh needs you: press r"
 
@@ -25,6 +26,11 @@ def needs_you(picture: Snapshot) -> bool:
     """Whether ssh is not tried again before a person logs in."""
     gone = find_gone(picture)
     return gone is not None and gone.needs_you
+
+
+def why_not_reconnect(picture: Snapshot) -> str | None:
+    """Return why an attempt would be in vain, None if it may be made."""
+    return keys.why_disabled("reconnect", picture.state, is_gone(picture))
 
 
 def tell_gone(picture: Snapshot) -> str:

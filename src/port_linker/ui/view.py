@@ -40,16 +40,19 @@ class Cell:
     look: str = ""
 
 
+# What PROCESS grows by before another column is shown: to 16 characters, enough for
+# "http.server 8000", "uvicorn app:main", "systemd-resolve" and "of postgres".
+_NAMED = 8
 # In the order of importance; the first four fill 40 columns exactly (1 + 9 + 8 + 19, three gaps).
 _BY_PRIORITY = (
     Column("sign", "", 1, 1),
     Column("service", "SERVICE", 9, 9),  # "65535/tcp"
     Column("process", "PROCESS", 8, 24),
     Column("here", "HERE", 19, 400),  # "localhost:65535", or why not; takes what is left
-    Column("state", "STATE", 8, 8),  # "conflict"
-    Column("remote", "TARGET", 15, 26),  # "127.0.0.1:65535"
-    Column("flows", "FLOWS", 5, 5, right=True),
-    Column("total", "TOTAL", 7, 7, right=True),
+    Column("state", "STATE", 8, 8, spare=_NAMED),  # "conflict"
+    Column("remote", "TARGET", 15, 26, spare=_NAMED),  # "127.0.0.1:65535"
+    Column("flows", "FLOWS", 5, 5, right=True, spare=_NAMED),
+    Column("total", "TOTAL", 7, 7, right=True, spare=_NAMED),
     Column("rates", "DOWN       UP", 17, 17, right=True, spare=10),  # "1.2 MB/s 999 kB/s"
 )
 _SEARCHED = ("state", "service", "process", "remote", "here")
@@ -75,11 +78,10 @@ def plan_columns(width: int) -> tuple[Column, ...]:
 
 
 def _widen(columns: list[Column], room: int) -> tuple[Column, ...]:
-    """Share the room that is left: half to names, a fifth to addresses, the rest to HERE."""
-    wishes = {"process": room // 2, "remote": room // 5, "here": room}
+    """Share the room that is left: names first, of the rest a third to addresses, then HERE."""
     for place, column in enumerate(columns):
-        wish = min(room, wishes.get(column.name, 0))
-        more = max(0, min(column.most - column.width, wish))
+        wishes = {"process": max(_NAMED, room // 2), "remote": room // 3, "here": room}
+        more = max(0, min(column.most - column.width, room, wishes.get(column.name, 0)))
         columns[place] = replace(column, width=column.width + more)
         room -= more
     return tuple(columns)
