@@ -23,8 +23,7 @@ def stalled(quick: bool) -> list[Row]:
     with quic_stage(["source"], beside=False) as on:
         settle(on.sidecars()[0])
         idle = memory(on)
-        rows = [share_row(on, 200, rounds), share_row(on, 1000, rounds)]
-        rows[1].figure, rows[1].met = "", None
+        rows = [share_row(on, 200, 0.8, rounds), share_row(on, 1000, 0.5, rounds)]
         held = stall(on, 1000)
         settle(on.sidecars()[0])
         loaded = memory(on)
@@ -44,7 +43,7 @@ def stall(on: QuicStage, count: int) -> subprocess.Popen[bytes]:
     return held
 
 
-def share_row(on: QuicStage, count: int, rounds: int) -> Row:
+def share_row(on: QuicStage, count: int, least: float, rounds: int) -> Row:
     """Measure the reader alone and beside them, in turn."""
     alone, beside = [], []
     for _ in range(rounds):
@@ -55,10 +54,10 @@ def share_row(on: QuicStage, count: int, rounds: int) -> Row:
     share = median(beside) / median(alone)
     return Row(
         f"quic one reader beside {count:,} stalled flows",
-        "≥ 0.8 of its speed alone",
+        f"≥ {least} of its speed alone",
         share,
         "",
-        share >= 0.8,
+        share >= least,
         samples={"alone": alone, "beside": beside},
         note=f"{median(beside):.2f} of {median(alone):.2f} Gbit/s",
     )

@@ -16,9 +16,9 @@ pub const START_BYTES: u64 = 64 * 1024;
 pub const MAX_BYTES: u64 = 16 * 1024 * 1024;
 /// What all flows together are granted beyond what was read, on top of each one's start.
 pub const POOL_BYTES: u64 = 64 * 1024 * 1024;
-/// A reader that took so much reads; before that it may have been the kernel's buffers, which
-/// take up to 1 MiB of a flow that nobody reads. Half of the pool is for those that do.
-const PROOF_BYTES: u64 = 2 * 1024 * 1024;
+/// A reader that took so much reads; before that it may have been buffers, which take up to 1 MiB of
+/// a flow that nobody reads. Half of the pool is for those that do, and larger buffers in the kernel.
+pub const PROOF_BYTES: u64 = 2 * 1024 * 1024;
 
 /// Slack for the round trip of a path so short that scheduling is the longer part.
 const PROMPT_SLACK: Duration = Duration::from_millis(2);

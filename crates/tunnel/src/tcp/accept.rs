@@ -11,7 +11,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
-use super::carry::{Ends, reset_streams, run_flow, tune};
+use super::buffers::{limit_segments, tune};
+use super::carry::{Ends, reset_streams, run_flow};
 use super::local::Local;
 use crate::diag::Proto;
 use crate::error::{FlowEnd, LinkError};
@@ -46,6 +47,7 @@ pub async fn run_accept(
         Ok(bytes) => Bytes::from(bytes),
         Err(error) => return LinkError::new("bad-service", error),
     };
+    limit_segments(&SockRef::from(&listener));
     loop {
         if link.places.available_permits() == 0 {
             tokio::time::sleep(PAUSE).await; // the backlog holds them meanwhile

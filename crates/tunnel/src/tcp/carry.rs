@@ -7,13 +7,12 @@
 //! was before the reset. RESET_STREAM would discard it: that is for what ends the whole flow.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use quinn::{RecvStream, SendStream};
-use socket2::SockRef;
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
+use super::buffers::let_end;
 use super::last::run_last;
 use super::local::Local;
 use super::receive::{Received, run_receive};
@@ -33,28 +32,6 @@ pub struct Ends {
     pub recv: RecvStream,
     /// What is known about the application.
     pub local: Local,
-}
-
-/// What the kernel may hold for an application that does not read (it doubles the number for its
-/// own needs). Left to itself it grows to 4 MiB, times a thousand stalled flows.
-const SEND_BUFFER: usize = 256 * 1024;
-/// What the kernel may hold of an application whose peer does not read. Left to itself it grows to
-/// megabytes: with 1,000 stalled flows the machine's TCP memory was used up, and a flow that was
-/// read had 0.2 of its speed alone, 2026-11.
-const RECEIVE_BUFFER: usize = 512 * 1024;
-
-/// Set what every application's socket needs. From here on each close is a TCP reset, also the one
-/// that the kernel makes for a killed process: what was cut short must not look complete.
-pub fn tune(tcp: &TcpStream) {
-    let _ = tcp.set_nodelay(true);
-    let _ = SockRef::from(tcp).set_send_buffer_size(SEND_BUFFER);
-    let _ = SockRef::from(tcp).set_recv_buffer_size(RECEIVE_BUFFER);
-    let _ = SockRef::from(tcp).set_linger(Some(Duration::ZERO));
-}
-
-/// Both ends were relayed: the kernel shall bring the rest, and the close be one.
-fn let_end(tcp: &TcpStream) {
-    let _ = SockRef::from(tcp).set_linger(None);
 }
 
 /// Carry both directions until both have ended, or the flow was reset.

@@ -1,6 +1,7 @@
 //! TCP flows: one bidirectional stream each.
 
 pub mod accept;
+mod buffers;
 mod carry;
 pub mod dial;
 mod last;

@@ -8,6 +8,7 @@ use quinn::{ReadError, RecvStream};
 use socket2::SockRef;
 use tokio::net::TcpStream;
 
+use super::buffers::Growth;
 use super::local::Local;
 use crate::error::FlowEnd;
 use crate::flow::Flow;
@@ -66,6 +67,7 @@ async fn copy(
     flow: &Flow,
     link: &Link,
 ) -> Result<(), Halt> {
+    let mut growth = Growth::send();
     while let Some(chunks) = incoming.next().await? {
         let written = write_now(tcp, chunks, flow, link)?;
         if written < chunks.len() {
@@ -73,6 +75,7 @@ async fn copy(
             backlog.extend(&mut chunks[written..])?;
             backlog.drain(tcp, incoming, flow).await?;
         }
+        growth.reach(tcp, incoming.offset);
     }
     Ok(())
 }

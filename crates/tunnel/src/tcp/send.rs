@@ -8,6 +8,7 @@ use bytes::{Bytes, BytesMut};
 use quinn::{SendStream, WriteError};
 use tokio::net::TcpStream;
 
+use super::buffers::Growth;
 use super::local::Local;
 use crate::error::FlowEnd;
 use crate::flow::Flow;
@@ -70,11 +71,15 @@ async fn copy(
     local: &Local,
     is_host: bool,
 ) -> Result<(), FlowEnd> {
+    let mut growth = Growth::receive();
     loop {
         let most = wait_credit(send, flow).await?;
         match read_some(tcp, most) {
             Ok(bytes) if bytes.is_empty() => return Ok(()),
-            Ok(bytes) => write(send, bytes, flow, is_host).await?,
+            Ok(bytes) => {
+                write(send, bytes, flow, is_host).await?;
+                growth.reach(tcp, lock(&flow.send).sent());
+            }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 wait_readable(tcp, send).await?;
             }

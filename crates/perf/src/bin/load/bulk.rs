@@ -3,6 +3,7 @@
 use crate::AnyError;
 use crate::figures::{BLOCK, count_wrong, list, pattern};
 use crate::words::Words;
+use socket2::{Domain, Socket, Type};
 use std::io::{Read, Write};
 use std::net::{Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::thread::JoinHandle;
@@ -10,6 +11,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// A count that waits for data looks at the clock so often.
 const GLANCE: Duration = Duration::from_millis(50);
+/// A thousand connections may come at once; the 128 of the standard library drops them.
+const BACKLOG: i32 = 4096;
+/// A stalled flow that never begins is an error.
+const STALL_LIMIT: Duration = Duration::from_secs(60);
 
 type Job = fn(TcpStream) -> Result<(), AnyError>;
 type Flow = fn(SocketAddr, Window) -> Result<[u64; 2], AnyError>;
@@ -25,7 +30,11 @@ pub struct Window {
 
 /// Serves each connection on a thread.
 pub fn serve(port: u16, job: Job) -> Result<(), AnyError> {
-    let listener = TcpListener::bind((Ipv6Addr::UNSPECIFIED, port))?;
+    let socket = Socket::new(Domain::IPV6, Type::STREAM, None)?;
+    socket.set_reuse_address(true)?;
+    socket.bind(&SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)).into())?;
+    socket.listen(BACKLOG)?;
+    let listener = TcpListener::from(socket);
     println!("ready");
     for tcp in listener.incoming() {
         let tcp = tcp?;
@@ -172,12 +181,17 @@ pub fn watch(mut words: Words) -> Result<(), AnyError> {
     Ok(())
 }
 
-/// Opens downloads that nobody reads, says "ready", and holds them until stdin ends.
+/// Opens downloads that nobody reads, says "ready" when each has sent its first byte (what is still
+/// in the service's backlog would fill up beside the measurement), and holds them until stdin ends.
 pub fn stall(mut words: Words) -> Result<(), AnyError> {
     let to = words.address()?;
     let count: usize = words.take()?;
     let held: Result<Vec<_>, _> = (0..count).map(|_| TcpStream::connect(to)).collect();
-    let held = held?;
+    let mut held = held?;
+    for tcp in &mut held {
+        tcp.set_read_timeout(Some(STALL_LIMIT))?;
+        tcp.read_exact(&mut [0])?;
+    }
     println!("ready");
     std::io::stdin().read_to_end(&mut Vec::new())?;
     drop(held);
