@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -23,6 +24,7 @@ FAKE_SOURCES = {
 }
 FAKE = pack_bundle(FAKE_SOURCES)  # a bundle whose agent is fake_agent.py
 SYNC = "ab" * 16
+AGENT = f"{os.getpid():08x}"  # abstract names are seen by the tests in other processes
 
 
 def make_header(directories: list[str], **changes: Any) -> dict[str, Any]:
@@ -30,7 +32,7 @@ def make_header(directories: list[str], **changes: Any) -> dict[str, Any]:
     return {
         "v": 1,
         "version": "0.1.0",
-        "agent": "a1b2c3d4",
+        "agent": AGENT,
         "token": "70cce4",
         "sync": SYNC,
         "host": "h1",
@@ -124,12 +126,10 @@ class AttacherRig:
 
     def close(self) -> None:
         """End everything that the rig started."""
-        for pid in self.agents:
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except OSError:
-                continue
         self._in.close()
-        self.sock.close()
+        self.sock.close()  # before its agent dies: an attacher that has a channel starts another
+        for pid in self.agents:
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
         self._thread.join(LIMIT_S)
         self.stderr.close()

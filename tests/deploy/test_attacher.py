@@ -15,7 +15,7 @@ import pytest
 
 from port_linker.deploy import attacher, bytecode, cache, handle, opener
 from tests.deploy.conftest import MakeRig
-from tests.deploy.rig import FAKE, SYNC, is_alive, make_header
+from tests.deploy.rig import AGENT, FAKE, SYNC, is_alive, make_header
 from tests.lab.shell import wait_until
 
 
@@ -55,12 +55,12 @@ def test_the_agent_has_its_own_session_and_is_told_what_it_must_know(
     assert begun["fds"][2].startswith("pipe:")
     assert begun["argv"][1:2] == ["agent"]
     assert begun["start"] == {
-        "id": "a1b2c3d4",
+        "id": AGENT,
         "token": "70cce4",
         "sockets": [
-            base[0] + "/agent-a1b2c3d4.sock",
-            cache.socket_path(None, "a1b2c3d4"),
-            *cache.spare_names("a1b2c3d4", "70cce4"),
+            f"{base[0]}/agent-{AGENT}.sock",
+            cache.socket_path(None, AGENT),
+            *cache.spare_names(AGENT, "70cce4"),
         ],
         "dir": base[0],
         "version": json.dumps({"note": str(note)}),
@@ -165,7 +165,7 @@ def test_an_agent_that_hangs_at_its_start_is_given_up(
 
 def test_a_damaged_bundle_is_replaced(base: list[str], make_rig: MakeRig) -> None:
     first = make_rig()
-    first.open(make_header(base))
+    assert first.open(make_header(base))["agent"] == "started"
     path = Path(cache.bundle_path(base[0], FAKE.digest))
     path.write_bytes(b"x" + FAKE.data[1:])
     second = make_rig()
@@ -178,7 +178,7 @@ def test_a_damaged_bundle_is_replaced(base: list[str], make_rig: MakeRig) -> Non
 
 def test_without_a_directory_the_agent_runs_from_memory(make_rig: MakeRig) -> None:
     first = make_rig()
-    reply = first.open(make_header(["/proc/port-linker"], agent="00aa11bb"))
+    reply = first.open(make_header(["/proc/port-linker"]))
     assert reply["agent"] == "started"
     assert first.ask(b"hello\n") == b"hello\n"
     first.sock.sendall(b"!die\n")
@@ -186,7 +186,7 @@ def test_without_a_directory_the_agent_runs_from_memory(make_rig: MakeRig) -> No
     assert again["agent"] == "restarted"
     first.hang_up()
     second = make_rig()
-    reply = second.open(make_header(["/proc/port-linker"], agent="00aa11bb", resume=True))
+    reply = second.open(make_header(["/proc/port-linker"], resume=True))
     assert reply == {"agent": "resumed", "pid": again["pid"]}
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from port_linker.deploy import connect
+from port_linker.deploy.bundle import pack_bundle
 from port_linker.deploy.settings import (
     Progress,
     Stage,
@@ -26,7 +27,7 @@ from tests.deploy.channels import (
     read_command_lines,
     shell,
 )
-from tests.deploy.rig import FAKE
+from tests.deploy.rig import FAKE, FAKE_SOURCES
 
 
 async def test_a_cold_start_uploads_and_a_warm_one_does_not(opened: Open, home: Path) -> None:
@@ -64,12 +65,20 @@ async def test_no_secret_stands_in_any_command_line(opened: Open) -> None:
 # Directories
 
 
-async def test_a_read_only_home_leads_to_another_directory(opened: Open, home: Path) -> None:
+async def test_a_read_only_home_leads_to_another_directory(
+    opened: Open, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The folder there is one for all of this user's sessions: what is not ours in it stays."""
+    ours = pack_bundle({**FAKE_SOURCES, "port_linker.ours": repr(str(home))})
+    monkeypatch.setattr(connect, "build_bundle", lambda: ours)
     (home / ".cache").write_text("not a directory")
-    channel = await opened(shell("unset XDG_RUNTIME_DIR; exec sh"))
+    settings = make_settings()
+    channel = await opened(shell("unset XDG_RUNTIME_DIR; exec sh"), settings)
     assert channel.plan is not None
     assert channel.plan.bases[0] == "/var/tmp"
-    shutil.rmtree(f"/var/tmp/port-linker-{os.getuid()}")
+    names = (f"{ours.digest}.pyz", f"{settings.agent_id}.sock", f"{settings.agent_id}.attacher")
+    for name in names:
+        os.unlink(f"/var/tmp/port-linker-{os.getuid()}/agent-{name}")
 
 
 async def test_a_linked_cache_directory_is_not_used(opened: Open, home: Path) -> None:

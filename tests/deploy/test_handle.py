@@ -98,6 +98,17 @@ def test_closing_lets_go_of_everything() -> None:
     os.close(says)
 
 
+def test_letting_go_of_an_agent_elsewhere_takes_no_child_s_end(
+    pair: tuple[Agent, socket.socket],
+) -> None:
+    agent, other = pair  # its pid is 0: of another namespace
+    child = os.posix_spawn("/bin/true", ["true"], {})
+    os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
+    agent.close()
+    other.close()
+    assert os.waitpid(child, 0) == (child, 0)
+
+
 @pytest.mark.parametrize("has_setsid", [True, False])
 def test_a_c_library_without_setsid_spawns_too(
     monkeypatch: pytest.MonkeyPatch, has_setsid: bool

@@ -15,7 +15,7 @@ from port_linker.deploy import cache, opener
 from port_linker.deploy.opener import Opener
 from port_linker.deploy.supply import Supply
 from tests.deploy.conftest import MakeRig
-from tests.deploy.rig import is_alive, make_header
+from tests.deploy.rig import AGENT, is_alive, make_header
 from tests.lab.shell import wait_until
 
 
@@ -111,7 +111,7 @@ def test_an_agent_of_another_user_is_not_spoken_to(
 ) -> None:
     """A stranger may take the abstract name; he must not learn the token."""
     stranger = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    stranger.bind("\0" + cache.socket_path(None, "a1b2c3d4")[1:])
+    stranger.bind("\0" + cache.socket_path(None, AGENT)[1:])
     stranger.listen()
     monkeypatch.setattr(opener, "UCRED", Stranger())
     reply = make_rig().open(make_header(base, resume=True))
@@ -126,10 +126,9 @@ def test_an_agent_of_another_user_is_not_spoken_to(
 def test_an_agent_is_found_behind_a_name_that_another_user_took(
     base: list[str],
 ) -> None:
-    agent_id = f"{os.getpid():08x}"  # abstract names are seen by the tests in other processes
-    header = make_header(base, agent=agent_id, token="70cce4", resume=True)
-    first = cache.socket_path(None, agent_id)
-    second = cache.spare_names(agent_id, "70cce4")[0]
+    header = make_header(base, token="70cce4", resume=True)
+    first = cache.socket_path(None, AGENT)
+    second = cache.spare_names(AGENT, "70cce4")[0]
     with (
         socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as squatter,
         socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as agent,

@@ -11,7 +11,7 @@ import pytest
 from port_linker.deploy import bytecode
 from port_linker.deploy.handle import AttachError
 from port_linker.deploy.supply import Supply
-from tests.deploy.rig import FAKE, make_header
+from tests.deploy.rig import AGENT, FAKE, make_header
 
 
 def give(_size: int) -> bytes:
@@ -34,7 +34,7 @@ def test_the_bundle_is_asked_for_once(base: str) -> None:
     first.open(give)
     assert first.bundle == first.program == f"{base}/agent-{FAKE.digest}.pyz"
     assert first.directory == base
-    assert first.address == f"{base}/agent-a1b2c3d4.sock"
+    assert first.address == f"{base}/agent-{AGENT}.sock"
     Supply(make_header([base])).open(fail)
 
 
@@ -52,7 +52,7 @@ def test_in_memory_there_are_no_files_to_look_after() -> None:
     supply.open(give)
     assert supply.bundle.startswith("/proc/self/fd/")
     assert supply.directory is None
-    assert supply.address == f"@port-linker-{os.geteuid()}-a1b2c3d4"
+    assert supply.address == f"@port-linker-{os.geteuid()}-{AGENT}"
     assert supply.addresses() == [supply.address, *supply.names]
     supply.claim()
     assert not supply.is_claimed_by_another()

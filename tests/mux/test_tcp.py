@@ -19,6 +19,8 @@ from port_linker.mux.tcp import TcpFlow
 from port_linker.observe.counters import Traffic
 from tests.fakes.waiting import until
 
+CLOSE_WAIT = 8  # linux/tcp_states.h: the end has arrived; a kernel short of memory drops it first
+
 
 class Rig:
     """A flow over real TCP, and an engine whose frames the test reads."""
@@ -179,6 +181,7 @@ async def test_a_reset_behind_an_orderly_end_stays_behind_it(rig: Rig) -> None:
     await until(lambda: rig.flow._reader._is_reading)
     rig.local.send(b"all of it")
     rig.local.close()  # what comes now is answered with a reset
+    await until(lambda: rig.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO) == CLOSE_WAIT)
 
     def send_more() -> object:
         rig.deliver(frames.DATA, b"x")

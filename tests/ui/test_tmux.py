@@ -38,8 +38,12 @@ def open_table(terminal: Terminal, *options: str) -> str:
 
 def settings_at_prompt(terminal: Terminal) -> str:
     """Return the settings once the shell reads a line: it sets them itself, after its prompt."""
-    settings = terminal.settings
-    return wait_until(lambda: settings() if " -icanon " in settings() else "", "a line is read")
+
+    def look() -> str:
+        found = terminal.settings()  # once: it may begin to carry out what was typed before
+        return found if " -icanon " in found else ""
+
+    return wait_until(look, "a line is read")
 
 
 def check_whole(terminal: Terminal, before: str) -> None:

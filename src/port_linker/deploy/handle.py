@@ -109,12 +109,13 @@ class Agent:
         if self.stderr is not None:
             os.close(self.stderr)
             self.stderr = None
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(self.pid, os.WNOHANG)
+        if self.pid > 0:  # 0: a process of another pid namespace; waitpid(0) takes any child's end
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(self.pid, os.WNOHANG)
 
     def kill(self) -> None:
         """End an agent that does not do its work."""
-        if self.pid > 0:  # 0: a process of another pid namespace
+        if self.pid > 0:
             with contextlib.suppress(OSError):
                 os.kill(self.pid, signal.SIGKILL)
             with contextlib.suppress(ChildProcessError):
