@@ -37,7 +37,7 @@ def test_a_new_service_is_not_planned_yet() -> None:
 
 def test_the_grace_is_told_before_the_outage() -> None:
     entry = Entry(WEB, 0.0, BIND, bound={V4, V6}, gone_at=1.0)
-    assert "come back" in (derive_report(entry, "outage").reason or "")
+    assert "unless it is back" in (derive_report(entry, "outage").reason or "")
 
 
 def test_one_holder_of_both_families_is_named_once() -> None:

@@ -50,7 +50,7 @@ def test_a_service_comes_and_goes() -> None:
                     WEB,
                     ServiceState.DOWN,
                     ("127.0.0.1:8080", "[::1]:8080"),
-                    "closed on the target; waits a moment for it to come back",
+                    "closed on the target; leaves in a moment unless it is back",
                 ),
                 cmd.WakeAt(10.0),
             ],
@@ -134,11 +134,11 @@ def test_an_outage_keeps_the_sockets_and_names_the_reason() -> None:
     here = host()
     here.appear(WEB, service("0.0.0.0:22"))
     before = dict(here.sockets)
-    commands = here.feed(ev.LinkDown("no answer for 6 s"), 1.0)
+    commands = here.feed(ev.LinkDown("dark"), 1.0)
     assert commands == [
         cmd.HoldService(WEB.id, 10.0),
         cmd.ReportService(
-            WEB, ServiceState.DOWN, ("127.0.0.1:8080", "[::1]:8080"), "no answer for 6 s"
+            WEB, ServiceState.DOWN, ("127.0.0.1:8080", "[::1]:8080"), "waits for contact (dark)"
         ),
     ]
     commands = here.feed(ev.LinkUp(TARGET), 60.0)

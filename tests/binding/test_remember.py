@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 
 from port_linker.binding import remember
 from port_linker.binding.remember import (
-    forget_all,
+    Remembered,
+    forget,
     list_remembered,
+    parse_names,
     parse_remaps,
     read_remaps,
     write_remaps,
@@ -113,12 +115,32 @@ def test_the_folder_is_the_one_for_state(monkeypatch: pytest.MonkeyPatch, tmp_pa
 
 
 def test_all_is_listed_and_forgotten_whatever_lies_beside_it(tmp_path: Path) -> None:
-    assert list_remembered(tmp_path / "none") == []
+    assert list_remembered(folder=tmp_path / "none") == []
     write_remaps("b\x1b[2J", {"tcp/0.0.0.0:80": 8080}, tmp_path)
     write_remaps("a", REMAPS, tmp_path)
     (tmp_path / "x.json").write_bytes(b"{")
     (tmp_path / "y.corrupt").write_bytes(b"{")
-    rows = list_remembered(tmp_path)
-    assert [row[0] for row in rows] == ["a", "a", "b\ufffd[2J"]
-    forget_all(tmp_path)
+    rows = list_remembered(folder=tmp_path)
+    assert [row.names for row in rows] == [("a",), ("a",), ("b\ufffd[2J",)]
+    forget(folder=tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_target_is_listed_and_forgotten_by_the_names_that_people_use(tmp_path: Path) -> None:
+    names = ("-p 2222 dev1", "dev1")
+    write_remaps("dev1-5f2c81d09a3b", {"tcp/0.0.0.0:80": 8080}, tmp_path, names)
+    write_remaps("dev2-0123456789ab", {"tcp/0.0.0.0:80": 8081}, tmp_path)  # as older versions did
+    first, second = list_remembered(folder=tmp_path)
+    assert first == Remembered(names, "tcp/0.0.0.0:80", 8080)
+    assert second.names == ("dev2",)
+    assert list_remembered("dev1", tmp_path) == [first]
+    forget("dev3", tmp_path)
+    assert list_remembered(folder=tmp_path) == [first, second]
+    forget("dev1", tmp_path)
+    assert list_remembered(folder=tmp_path) == [second]
+
+
+@pytest.mark.parametrize("names", ["[]", "7", "null", '{"a": 1}', '"dev1"'])
+def test_names_that_are_none_are_made_of_the_key(names: str) -> None:
+    text = '{"v": 1, "target": "dev1-5f2c81d09a3b", "remaps": {}, "names": %s}' % names  # noqa: UP031
+    assert parse_names(text.encode()) == ("dev1",)

@@ -47,7 +47,11 @@ def test_a_bind_that_comes_during_an_outage_waits_like_the_others() -> None:
     here.feed(ev.LinkDown("cut"), 1.0)
     here.appear(WEB, now=1.0)
     assert here.held == {WEB.id: 10.0}
-    assert here.shown("127.0.0.1:8080") == ("down", ("127.0.0.1:8080", "[::1]:8080"), "cut")
+    assert here.shown("127.0.0.1:8080") == (
+        "down",
+        ("127.0.0.1:8080", "[::1]:8080"),
+        "waits for contact (cut)",
+    )
     here.vanish("127.0.0.1:8080", now=2.0)
     assert here.held == {WEB.id: 1.0}
 

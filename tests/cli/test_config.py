@@ -9,6 +9,7 @@ import pytest
 
 from port_linker.binding.remember import write_remaps
 from port_linker.cli.main import main
+from port_linker.ssh.target import parse_target
 
 
 @pytest.fixture(autouse=True)
@@ -40,6 +41,21 @@ def test_all_targets_are_listed_and_forgotten(capsys: pytest.CaptureFixture[str]
     _, forgotten = run(capsys, "remembered", "--forget")
     assert forgotten.startswith("forgotten: dev1")
     assert run(capsys, "remembered") == (0, "nothing is remembered\n")
+
+
+@pytest.mark.parametrize("words", [("dev1", "--forget"), ("--forget", "dev1")])
+def test_one_target_is_forgotten_by_its_name(
+    capsys: pytest.CaptureFixture[str], words: tuple[str, ...]
+) -> None:
+    for host, port in (("dev1", 8080), ("dev2", 18080)):
+        target = parse_target(host)
+        write_remaps(target.key, {"tcp/0.0.0.0:80": port}, names=(target.typed,))
+    both = "dev1  tcp/0.0.0.0:80 is 8080 here\ndev2  tcp/0.0.0.0:80 is 18080 here\n"
+    assert run(capsys, "remembered") == (0, both)
+    told = "forgotten: dev1  tcp/0.0.0.0:80 is 8080 here\n"
+    assert run(capsys, "remembered", *words) == (0, told)
+    assert run(capsys, "remembered", *words) == (0, "nothing is remembered of dev1\n")
+    assert run(capsys, "remembered") == (0, "dev2  tcp/0.0.0.0:80 is 18080 here\n")
 
 
 @pytest.mark.parametrize("words", [(), ("remembers",)])

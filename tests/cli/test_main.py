@@ -17,6 +17,9 @@ from port_linker import __version__
 from port_linker.cli import main as entry
 from port_linker.cli.args import Settings
 from port_linker.errors import AuthError
+from port_linker.session.lock import target_folder
+from port_linker.session.state_file import StateFile
+from port_linker.ssh.target import parse_target
 
 VERSION_LIMIT_MS = 60.0
 FIRST_WORD_LIMIT_MS = 100.0
@@ -88,6 +91,18 @@ def test_something_stands_on_the_screen_within_a_tenth_of_a_second(tmp_path: Pat
             cpu_ms.append(int(spent_ns) / 1e6)
             child.kill()
     assert statistics.median(cpu_ms) <= FIRST_WORD_LIMIT_MS, cpu_ms
+
+
+def test_a_session_that_runs_already_is_told_before_anything_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    state = StateFile(target_folder(), parse_target("exec:false").key, "exec:false")
+    assert entry.main(["exec:false"]) == 2
+    state.close()
+    said = capsys.readouterr().err
+    assert "already links exec:false" in said
+    assert "connecting" not in said
 
 
 def test_no_words_print_four_lines() -> None:

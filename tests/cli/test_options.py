@@ -10,7 +10,7 @@ from port_linker.cli.args import Settings
 
 def test_every_option_is_a_field_of_the_settings() -> None:
     fields = {field.name for field in dataclasses.fields(Settings)}
-    assert {option.name for option in options.OPTIONS} == fields - {"verb", "word"}
+    assert {option.name for option in options.OPTIONS} == fields - {"verb", "word", "of"}
 
 
 def test_no_flag_is_given_twice_and_each_stands_with_known_verbs() -> None:

@@ -24,6 +24,17 @@ def test_each_choice_has_a_key_of_its_own_and_skip_is_the_default(words: tuple[s
     assert question.word_of("") == SKIP
 
 
+def test_who_is_killed_is_named_before_the_yes() -> None:
+    node = Holder(pid=71, command="node app.js", start_ticks=5)
+    asked = cmd.Question(
+        "q1", cmd.QuestionKind.CONFLICT, SERVICE, "Port 80 is held.", (KILL, SKIP), node, 8080
+    )
+    kill, _ = to_question(asked).choices
+    assert kill.confirm == (
+        "node app.js (pid 71), which holds port 8080 of this machine; what it has not saved is lost"
+    )
+
+
 def test_what_became_of_a_process_is_one_sentence() -> None:
     node = Holder(pid=71, command="node app.js")
     assert explain_kill(node, 80, None) == (

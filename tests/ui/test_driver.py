@@ -2,17 +2,61 @@
 
 from __future__ import annotations
 
+import inspect
 import io
 import os
 import sys
 import threading
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from textual import events
 from textual.app import App
+from textual.drivers import linux_driver
 from textual.drivers._writer_thread import MAX_QUEUED_WRITES, WriterThread
+from textual.drivers.linux_driver import LinuxDriver
 
 from port_linker.ui import driver
-from port_linker.ui.driver import SteadyDriver
+from port_linker.ui.driver import EscapeParser, SteadyDriver
+
+
+def read_keys(*chunks: str) -> list[str]:
+    """Return the keys of what a terminal sent, each chunk at once."""
+    parser = EscapeParser(False)
+    tokens = [token for chunk in chunks for token in parser.feed(chunk)]
+    return [token.key for token in tokens if isinstance(token, events.Key)]
+
+
+@pytest.mark.parametrize(
+    ("chunks", "keys"),
+    [
+        (["\x1bq"], ["escape", "q"]),
+        (["\x1b", "q"], ["escape", "q"]),
+        (["\x1b/"], ["escape", "slash"]),
+        (["\x1b\r"], ["escape", "enter"]),
+        (["\x1b\x1bq"], ["escape", "escape", "q"]),
+        (["a\x1bq\x1b[Bz"], ["a", "escape", "q", "down", "z"]),
+        (["\x1b[A", "\x1b", "[A", "\x1b[", "A", "\x1bOA"], ["up"] * 4),
+        (["\x1b\x7f"], ["ctrl+w"]),
+        (["\x1b[200~a\x1bqb\x1b[201~", "q"], ["escape", "q"]),
+    ],
+)
+def test_esc_is_a_key_of_its_own_however_fast_the_next_one_comes(
+    chunks: list[str], keys: list[str]
+) -> None:
+    assert read_keys(*chunks) == keys
+
+
+@given(st.lists(st.text(st.sampled_from("\x1bq/[A~2;O\r\x7f"), min_size=1, max_size=6), max_size=5))
+def test_any_input_is_read_the_same_whatever_the_chunks(chunks: list[str]) -> None:
+    assert read_keys(*chunks) == read_keys("".join(chunks))
+
+
+def test_the_drivers_thread_makes_this_parser() -> None:
+    source = inspect.getsource(LinuxDriver.run_input_thread)
+    assert "XTermParser(" in source
+    assert vars(linux_driver)["XTermParser"] is EscapeParser
 
 
 class StalledTerminal(io.StringIO):

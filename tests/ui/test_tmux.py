@@ -114,10 +114,21 @@ def test_a_key_that_is_held_or_a_filter_being_typed_answers_no_question(
     assert "held here" in text
     terminal.wait_for(r"^x kill  r remap")
     terminal.press("x")
-    terminal.wait_for(r"kill: what that process has not saved is lost[^$]*^y kill  Esc back$")
+    terminal.wait_for(r"kill that process; what it has not saved is lost[^$]*^y kill  Esc back$")
     terminal.press("y")
     terminal.press("Escape")
     terminal.wait_for(r"localhost:8080 \(kil")
+
+
+def test_esc_and_the_key_behind_it_are_two_keys(terminal: Terminal) -> None:
+    """Sent at once, as by a fast typist through tmux; a terminal sends Alt+q the same way."""
+    before = open_table(terminal)
+    terminal.press("/", "8", "0", "0", "1")
+    terminal.wait_for(r"^/8001$")
+    terminal.press("Escape", "/", "2")
+    terminal.wait_for(r"^/2$")
+    terminal.press("Escape", "Escape", "q")
+    check_whole(terminal, before)
 
 
 def test_a_question_that_settled_itself_goes(terminal: Terminal) -> None:

@@ -75,7 +75,10 @@ class QuestionKind(enum.StrEnum):
 
 @dataclass(frozen=True)
 class Question:
-    """A question to a person. text: the sentence; choices: words for Answered, best first."""
+    """A question to a person. text: the sentence; choices: words for Answered, best first.
+
+    holder, port: of a conflict, who has which port of this machine.
+    """
 
     id: str
     kind: QuestionKind
@@ -83,6 +86,7 @@ class Question:
     text: str
     choices: tuple[str, ...]
     holder: Holder | None = None
+    port: int | None = None
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,8 @@ from port_linker.session.events import ServiceState
 GRACE_S = 1.0  # a service that restarts is back within this time (design: 1.3 s in all to refusal)
 ASKED_GRACE_S = 10.0  # how long a question waits for its service to come back
 UNPLANNED = Verdict(Outcome.WAITING, reason="not planned yet")
-RESTARTING = "closed on the target; waits a moment for it to come back"
+RESTARTING = "closed on the target; leaves in a moment unless it is back"
+PAUSED = "waits for contact ({})"
 
 
 Identity = tuple[int | None, int | None, int | None]  # of a holder: pid, start, uid
@@ -155,7 +156,7 @@ def _report_bound(entry: Entry, outage: str | None) -> Report:
     if entry.gone_at is not None:
         return Report(ServiceState.DOWN, local, RESTARTING)
     if outage is not None:
-        return Report(ServiceState.DOWN, local, outage)
+        return Report(ServiceState.DOWN, local, PAUSED.format(outage))
     return Report(ServiceState.READY, local, entry.verdict.reason)
 
 

@@ -56,6 +56,7 @@ class Questions:
             ask_about_conflict(service, port, holder),
             choices_for(holder),
             holder,
+            port,
         )
         return [*self.withdraw(service.id), *self._put(question)]
 

@@ -1,7 +1,7 @@
 """Other ports that stood in last time, by target. I/O.
 
 One JSON file per target, 0600, written whole and renamed:
-{"v": 1, "target": "dev1", "remaps": {"tcp/127.0.0.1:80": 8080}}.
+{"v": 1, "target": "dev1-5f2c81d09a3b", "names": ["dev1"], "remaps": {"tcp/127.0.0.1:80": 8080}}.
 """
 
 from __future__ import annotations
@@ -15,14 +15,23 @@ import re
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from port_linker.folders import state_folder
 from port_linker.model import clean_text, parse_service_key
 
 logger = logging.getLogger(__name__)
 VERSION = 1
+_DIGEST = re.compile(r"(?<=.)-[0-9a-f]{12}\Z")  # that Target.key ends in
 MAX_BYTES = 1 << 20  # 4,096 entries take about 150 KiB
+
+
+class Remembered(NamedTuple):
+    """One port of this machine that stands in. names: of its target, as a person writes it."""
+
+    names: tuple[str, ...]
+    service: str
+    port: int
 
 
 def default_folder() -> Path:
@@ -54,10 +63,19 @@ def read_remaps(target: str, folder: Path | None = None) -> dict[str, int]:
         return {}
 
 
-def write_remaps(target: str, remaps: Mapping[str, int], folder: Path | None = None) -> bool:
-    """Write the remembered ports; False, with a warning, if that is not possible."""
+def write_remaps(
+    target: str,
+    remaps: Mapping[str, int],
+    folder: Path | None = None,
+    names: tuple[str, ...] = (),
+) -> bool:
+    """Write the remembered ports; False, with a warning, if that is not possible.
+
+    names: by which a person knows the target, the one to show first.
+    """
     path = _path_of(target, folder or default_folder())
-    text = json.dumps({"v": VERSION, "target": target, "remaps": dict(remaps)}, indent=1)
+    value = {"v": VERSION, "target": target, "names": names, "remaps": dict(remaps)}
+    text = json.dumps(value, indent=1)
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         _replace(path, text)
@@ -67,23 +85,50 @@ def write_remaps(target: str, remaps: Mapping[str, int], folder: Path | None = N
     return True
 
 
-def list_remembered(folder: Path | None = None) -> list[tuple[str, str, int]]:
-    """Return target, service key and port of all that is remembered; damaged files are left out."""
-    rows: list[tuple[str, str, int]] = []
+def list_remembered(name: str | None = None, folder: Path | None = None) -> list[Remembered]:
+    """Return all that is remembered, or what is of a target of that name.
+
+    Damaged files are left out.
+    """
+    rows: list[Remembered] = []
     for path in _files(folder, "*.json"):
-        with contextlib.suppress(OSError, ValueError), open(path, "rb") as file:
-            data = file.read(MAX_BYTES + 1)
-            remaps = parse_remaps(data)
-            target = clean_text(str(json.loads(data).get("target")))
-            rows += [(target, key, port) for key, port in remaps.items()]
+        names, remaps = _read_file(path)
+        if name is None or name in names:
+            rows += [Remembered(names, key, port) for key, port in remaps.items()]
     return sorted(rows)
 
 
-def forget_all(folder: Path | None = None) -> None:
-    """Remove every file of remembered ports, damaged ones too."""
-    for path in (*_files(folder, "*.json"), *_files(folder, "*.corrupt")):
+def forget(name: str | None = None, folder: Path | None = None) -> None:
+    """Remove what is remembered of a target of that name; without one all, damaged files too."""
+    paths = [
+        path for path in _files(folder, "*.json") if name is None or name in _read_file(path)[0]
+    ]
+    for path in paths if name is not None else (*paths, *_files(folder, "*.corrupt")):
         with contextlib.suppress(OSError):
             path.unlink()
+
+
+def _read_file(path: Path) -> tuple[tuple[str, ...], dict[str, int]]:
+    """Return the names of a file's target and its ports; nothing of a damaged file."""
+    try:
+        with open(path, "rb") as file:
+            data = file.read(MAX_BYTES + 1)
+        remaps = parse_remaps(data)
+    except (OSError, ValueError):
+        return (), {}
+    return parse_names(data), remaps
+
+
+def parse_names(data: bytes) -> tuple[str, ...]:
+    """Return by which names a person knows the target of a file that parse_remaps() takes.
+
+    Files of older versions have the key alone, whose digest says nothing to anybody.
+    """
+    value = json.loads(data)
+    names = value.get("names")
+    if isinstance(names, list) and names:
+        return tuple(clean_text(str(name)) for name in names)
+    return (clean_text(_DIGEST.sub("", str(value.get("target")))),)
 
 
 def _files(folder: Path | None, pattern: str) -> list[Path]:

@@ -23,7 +23,7 @@ MAX_LEASE_S = 7 * 24 * 3600  # an agent of last week serves nobody
 class Settings:
     """What was asked for: a verb, its word, and every option (see options.OPTIONS).
 
-    word: HOST, SHELL, WHAT or VERB; None where none was given.
+    word: HOST, SHELL, WHAT or VERB; None where none was given. of: the HOST behind WHAT.
     """
 
     verb: str
@@ -56,6 +56,7 @@ class Settings:
     log_file: str | None = None
     once: bool = False
     forget: bool = False
+    of: str | None = None
 
     @property
     def host(self) -> str:

@@ -6,8 +6,10 @@ import sys
 from typing import TYPE_CHECKING
 
 from port_linker.errors import UsageError
+from port_linker.model import clean_text
 
 if TYPE_CHECKING:
+    from port_linker.binding.remember import Remembered
     from port_linker.cli.args import Settings
 
 REMEMBERED = "remembered"
@@ -15,33 +17,40 @@ NOTHING = "nothing is remembered"
 
 
 def run_config(settings: Settings) -> int:
-    """List the ports that stood in for others, by target, or forget them. Raises UsageError."""
-    from port_linker.binding.remember import forget_all, list_remembered
+    """List the ports that stood in for others, or forget them. Raises UsageError."""
+    from port_linker.binding.remember import forget, list_remembered
 
     if settings.word != REMEMBERED:
         raise UsageError(
             "config needs to be told what" if not settings.word else f"no {settings.word} there",
             f"port-linker config {REMEMBERED}, which lists the ports that stand in for others",
         )
-    rows = list_remembered()
+    rows = list_remembered(settings.of)
     if settings.forget:
-        forget_all()
-    lines = _as_json(rows, settings.forget) if settings.json else _as_text(rows, settings.forget)
+        forget(settings.of)
+    lines = _as_json(rows, settings.forget) if settings.json else _as_text(rows, settings)
     sys.stdout.write("".join(f"{line}\n" for line in lines))
     return 0
 
 
-def _as_text(rows: list[tuple[str, str, int]], is_forgotten: bool) -> list[str]:
+def _as_text(rows: list[Remembered], settings: Settings) -> list[str]:
     if not rows:
-        return [NOTHING]
-    doing = "forgotten: " if is_forgotten else ""
-    return [f"{doing}{target}  {service} is {port} here" for target, service, port in rows]
+        return [NOTHING if settings.of is None else f"{NOTHING} of {clean_text(settings.of)}"]
+    doing = "forgotten: " if settings.forget else ""
+    return [f"{doing}{row.names[0]}  {row.service} is {row.port} here" for row in rows]
 
 
-def _as_json(rows: list[tuple[str, str, int]], is_forgotten: bool) -> list[str]:
+def _as_json(rows: list[Remembered], is_forgotten: bool) -> list[str]:
     import json
 
     return [
-        json.dumps({"target": target, "service": key, "port": port, "forgotten": is_forgotten})
-        for target, key, port in rows
+        json.dumps(
+            {
+                "target": row.names[0],
+                "service": row.service,
+                "port": row.port,
+                "forgotten": is_forgotten,
+            }
+        )
+        for row in rows
     ]

@@ -60,11 +60,22 @@ def _run_verb(scan: Scan) -> int:
         from port_linker.cli.usage import check_usage
 
         check_usage(settings)
+        if settings.verb == "connect":
+            _check_free(settings)
         _announce(settings.host, _DOING[settings.verb])
         _begin_login(settings)
     elif settings.verb == "demo":
         _announce("a target of its own", "starting")
     return _RUNS[settings.verb](settings)
+
+
+def _check_free(settings: Settings) -> None:
+    """Raise AlreadyRunning before anything is told or begun (1 ms)."""
+    from port_linker.session.lock import check_free, target_folder
+    from port_linker.ssh.target import parse_target
+
+    target = parse_target(settings.host, settings.ssh_flags)
+    check_free(target_folder(), target.key, target.display)
 
 
 def _begin_login(settings: Settings) -> None:

@@ -91,8 +91,9 @@ def _explain(error: cyclopts.CycloptsError) -> str:
 def _make_command(verb: Verb) -> Callable[..., Settings]:
     """Return a function whose signature is the verb's word and options."""
 
-    def command(word: str | None = None, /, **options: Any) -> Settings:
-        return Settings(verb.name, word, **{key: _freeze(value) for key, value in options.items()})
+    def command(word: str | None = None, of: str | None = None, /, **options: Any) -> Settings:
+        frozen = {key: _freeze(value) for key, value in options.items()}
+        return Settings(verb.name, word, of=of, **frozen)
 
     signature = _make_signature(verb)
     command.__signature__ = signature  # type: ignore[attr-defined]
@@ -106,6 +107,9 @@ def _make_signature(verb: Verb) -> inspect.Signature:
     if verb.argument:
         place = inspect.Parameter("word", inspect.Parameter.POSITIONAL_ONLY)
         parameters.append(place.replace(default=None, annotation=_word_type(verb)))
+    if verb.second:
+        place = inspect.Parameter("of", inspect.Parameter.POSITIONAL_ONLY)
+        parameters.append(place.replace(default=None, annotation=_second_type(verb)))
     for option in options_of(verb.name):
         place = inspect.Parameter(option.name, inspect.Parameter.KEYWORD_ONLY)
         default, annotation = _DEFAULTS[option.name], _option_type(option)
@@ -115,10 +119,15 @@ def _make_signature(verb: Verb) -> inspect.Signature:
 
 def _word_type(verb: Verb) -> Any:
     base: Any = Literal[verb.choices] if verb.choices else str
-    parameter = Parameter(
-        name=verb.argument, help=verb.argument_help, show_default=False, metavar=verb.argument
-    )
-    return Annotated[base | None, parameter]
+    return Annotated[base | None, _positional(verb.argument, verb.argument_help)]
+
+
+def _second_type(verb: Verb) -> Any:
+    return Annotated[str | None, _positional(verb.second, verb.second_help)]
+
+
+def _positional(name: str, help_text: str) -> Parameter:
+    return Parameter(name=name, help=help_text, show_default=False, metavar=name)
 
 
 _TYPES: dict[Kind, Any] = {

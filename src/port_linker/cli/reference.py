@@ -36,10 +36,7 @@ is one value. Data goes to stdout, everything else to stderr. The exit codes are
 
 def build_reference() -> str:
     """Return the text of docs/cli.md."""
-    rows = [
-        f"| `port-linker {f'{verb.name} {verb.argument}'.strip()}` | {verb.help} |"
-        for verb in VERBS
-    ]
+    rows = [f"| `port-linker {verb.usage}` | {verb.help} |" for verb in VERBS]
     names = ", ".join(f"`{name}`" for name in RESERVED)
     parts = [
         _HEAD + "\n".join(rows),

@@ -9,13 +9,24 @@ SHELLS = ("bash", "zsh", "fish")
 
 @dataclass(frozen=True)
 class Verb:
-    """One verb. argument: its positional word in the help ("HOST"), "" for none."""
+    """One verb. argument: its positional word in the help ("HOST"), "" for none.
+
+    second: another word behind it, which may be left out.
+    """
 
     name: str
     help: str
     argument: str = ""
     argument_help: str = ""
     choices: tuple[str, ...] = ()
+    second: str = ""
+    second_help: str = ""
+
+    @property
+    def usage(self) -> str:
+        """The verb with its words: "config WHAT [HOST]"."""
+        second = f"[{self.second}]" if self.second else ""
+        return " ".join(word for word in (self.name, self.argument, second) if word)
 
 
 _HOST = (
@@ -30,10 +41,12 @@ VERBS = (
     Verb("completion", "Print a completion script for your shell.", "SHELL", "", SHELLS),
     Verb(
         "config",
-        "List the ports that stand in for others, by target, or --forget them all.",
+        "List the ports that stand in for others, by target or of one HOST, or --forget them.",
         "WHAT",
         "",
         ("remembered",),
+        "HOST",
+        "as listed; all of them if left out",
     ),
     Verb("schema", "Print the JSON Schema of the --json lines."),
     Verb("version", "Print the version."),

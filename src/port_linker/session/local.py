@@ -47,7 +47,7 @@ def make_binder(
     machine = BindingMachine(options, facts, read_remaps(target.key))
 
     def save(remaps: Mapping[str, int]) -> None:
-        write_remaps(target.key, remaps)
+        write_remaps(target.key, remaps, names=tuple(dict.fromkeys((target.typed, target.display))))
 
     check = check_own_user if settings.own_user_only else None
     shelf = Shelf(shelf_limit(settings.max_services)) if settings.hold else None

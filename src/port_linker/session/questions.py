@@ -63,7 +63,7 @@ KILL = Choice(
     "x",
     "kill",
     "end that process and take the port",
-    "what that process has not saved is lost",
+    "that process; what it has not saved is lost",
 )
 REMAP = Choice("r", "remap", "use another local port")
 SKIP = Choice("s", "skip", "leave this service out")

@@ -18,7 +18,9 @@ from port_linker.session.stale import StaleMarks
 
 logger = logging.getLogger(__name__)
 
-UNSEEN = "ssh is gone; connections go on over QUIC, what comes and goes is seen once it is back"
+UNSEEN = (
+    "ssh is gone ({}); connections go on over QUIC, what comes and goes is seen once it is back"
+)
 BLIND_AFTER_S = 1.0  # a carried link is there within a round trip or two
 
 
@@ -99,12 +101,11 @@ class Standing:
 
     def tick(self) -> None:
         """Look whether what is shown of the target can still be known."""
-        is_blind = self._lost is not None and not self._is_carried() and self._quic.is_carrying
-        now = clock.monotonic_s()
-        if not is_blind:
+        lost, now = self._lost, clock.monotonic_s()
+        if lost is None or self._is_carried() or not self._quic.is_carrying:
             self._blind_since = None
             self._marks.set(False, clock.wall_s())
             return
         self._blind_since = now if self._blind_since is None else self._blind_since
         if now - self._blind_since >= BLIND_AFTER_S and self._marks.set(True, clock.wall_s()):
-            self._reporter.log("warning", "host", UNSEEN)
+            self._reporter.log("warning", "host", UNSEEN.format(lost.reason))

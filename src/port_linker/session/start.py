@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import gc
-import os
 import secrets
 from typing import TYPE_CHECKING
 
 from port_linker.errors import PortLinkerError
 from port_linker.folders import state_folder
 from port_linker.session.local import log_to_file
+from port_linker.session.lock import target_folder
 from port_linker.session.runner import SessionRunner
 from port_linker.session.settings import SessionSettings
 from port_linker.session.state_file import StateFile
@@ -24,7 +24,7 @@ async def run_session(settings: SessionSettings, frontend: FrontEnd) -> int:
     folder = state_folder()
     target = parse_target(settings.target, settings.ssh_flags)
     try:
-        state = StateFile(os.path.join(folder, "targets"), target.key, target.display)
+        state = StateFile(target_folder(), target.key, target.display)
     except OSError as error:
         raise PortLinkerError(
             f"{folder} cannot be written: {error.strerror}",

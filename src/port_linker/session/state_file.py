@@ -15,10 +15,9 @@ import re
 import secrets
 from dataclasses import dataclass, field
 
-from port_linker.errors import EXIT_USAGE, PortLinkerError
+from port_linker.session.lock import AlreadyRunning, explain_lock, read_state
 
 _ID = re.compile(r"[0-9a-f]{16,64}")
-MAX_STATE_BYTES = 64 * 1024
 MAX_CLAIMS = 4  # machines of one session, the newest; each boot is one, and takes a descriptor
 
 
@@ -29,13 +28,6 @@ class AgentRef:
     agent_id: str
     token: str = field(repr=False)
     is_old: bool = False
-
-
-class AlreadyRunning(PortLinkerError):
-    """Another port-linker links the same target."""
-
-    code = "PL-SESSION-RUNNING"
-    exit_code = EXIT_USAGE
 
 
 class StateFile:
@@ -57,12 +49,9 @@ class StateFile:
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            holder = self._read().get("pid", "unknown")
+            refusal = explain_lock(self._fd, self._target)
             os.close(self._fd)
-            raise AlreadyRunning(
-                f"another port-linker (pid {holder}) already links {self._target}",
-                hint="use that one, or end it first",
-            ) from error
+            raise refusal from error
 
     def _is_in_place(self) -> bool:
         """Whether the locked file is the one that others find under its name."""
@@ -73,7 +62,7 @@ class StateFile:
 
     def agent(self) -> AgentRef:
         """Return the agent that an earlier run left behind, or a new name and token."""
-        state = self._read()
+        state = read_state(self._fd)
         agent_id, token = str(state.get("agent", "")), str(state.get("token", ""))
         if _ID.fullmatch(agent_id) and _ID.fullmatch(token):
             return AgentRef(agent_id, token, is_old=True)
@@ -119,13 +108,6 @@ class StateFile:
         with contextlib.suppress(OSError):
             os.unlink(self._path)
         self.close()
-
-    def _read(self) -> dict[str, object]:
-        try:
-            value = json.loads(os.pread(self._fd, MAX_STATE_BYTES, 0))
-        except ValueError:
-            return {}
-        return value if isinstance(value, dict) else {}
 
     def _write(self, state: dict[str, object]) -> None:
         data = json.dumps(state).encode()

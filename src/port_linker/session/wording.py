@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from port_linker.binding import commands as cmd
-from port_linker.binding.conflict import ALLOW, KILL, REMAP, SKIP
+from port_linker.binding.conflict import ALLOW, KILL, REMAP, SKIP, describe_holder
 from port_linker.binding.facts import Holder
 from port_linker.session import questions as q
 
 _CHOICES = {
-    KILL: q.KILL,
     REMAP: q.REMAP,
     SKIP: q.SKIP,
     ALLOW: q.Choice("y", ALLOW, "link it this time"),
@@ -21,10 +22,18 @@ def to_question(question: cmd.Question) -> q.Question:
         id=question.id,
         kind=question.kind.value,
         sentence=question.text,
-        choices=tuple(_CHOICES[word] for word in question.choices),
+        choices=tuple(_to_choice(word, question) for word in question.choices),
         default=SKIP,
         service=question.service.id.key,
     )
+
+
+def _to_choice(word: str, question: cmd.Question) -> q.Choice:
+    """Return the answer; one that cannot be undone names what it is done to."""
+    if word != KILL:
+        return _CHOICES[word]
+    who = f"{describe_holder(question.holder)}, which holds port {question.port} of this machine"
+    return replace(q.KILL, confirm=f"{who}; what it has not saved is lost")
 
 
 def explain_kill(holder: Holder, port: int, why_not: str | None) -> str:

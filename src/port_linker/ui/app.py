@@ -40,8 +40,11 @@ class TableApp(App[None]):
         Binding("ctrl+c", "interrupt", priority=True),
         Binding("ctrl+q", "leave", priority=True),
         Binding("ctrl+z", "suspend_process", priority=True),
-        # With priority, or keys typed right behind the slash would be commands still.
-        *(Binding(key.key, key.action, priority=key.action == "filter") for key in keys.KEYS),
+        # With priority, or a key right behind would be read as before: a command, a letter.
+        *(
+            Binding(key.key, key.action, priority=key.action in ("filter", "end_filter"))
+            for key in keys.KEYS
+        ),
     ]
 
     def __init__(
@@ -179,8 +182,10 @@ class TableApp(App[None]):
         self.push_screen(TextScreen(keys.help_lines()))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Leave the slash to the filter that is being typed, and to dialogs."""
-        if action == "filter" and (self.is_typing or len(self.screen_stack) > 1):
+        """Leave the slash to the filter that is being typed, and it and Esc to dialogs."""
+        if action == "filter" and self.is_typing:
+            return False
+        if action in ("filter", "end_filter") and len(self.screen_stack) > 1:
             return False
         return super().check_action(action, parameters)
 

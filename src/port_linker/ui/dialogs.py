@@ -144,10 +144,11 @@ class QuestionScreen(Dialog[str | None]):
     def _sentences(self) -> list[str]:
         if self._confirming is not None:
             choice = self._confirming
-            return [f"{choice.word}: {choice.confirm}", "y  yes", "Any other key: back"]
+            said = clean_text(f"{choice.word} {choice.confirm}", MAX_SENTENCE_CHARS)
+            return [said, "y  yes", "Any other key: back"]
         question = self.question
         lines = [clean_text(question.sentence, MAX_SENTENCE_CHARS)]
-        lines += [f"{c.key}  {c.word}: {c.description}" for c in question.choices]
+        lines += [clean_text(f"{c.key}  {c.word}: {c.description}") for c in question.choices]
         if self._waiting:
             lines.append(f"a  {question.default} this and {self._waiting} more")
         return [*lines, f"Enter: {question.default}"]

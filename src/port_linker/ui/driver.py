@@ -8,19 +8,70 @@ as there is room.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import signal
+from collections.abc import Iterable
 from queue import Full
 
 from textual import events
+from textual._ansi_sequences import ANSI_SEQUENCES_KEYS
+from textual._xterm_parser import XTermParser
+from textual.drivers import linux_driver
 from textual.drivers.linux_driver import LinuxDriver
+from textual.message import Message
 
 from port_linker.ui.terminal import RESET, is_in_front
 
 STDERR = 2  # where the table is drawn
 CLOSE_WAIT_S = 1.0  # for the last sequences to reach the terminal; ui.terminal sends them again
 
+ESC = "\x1b"
+_GO_ON = "[O]P^_X\\"  # CSI, SS3, OSC, DCS, PM, APC, SOS and ST of ECMA-48
 FALLBACK_SIZE = (80, 24)  # of a terminal that does not know its own, such as a serial line
+
+
+class EscapeParser(XTermParser):
+    """Reads Esc and the key behind it as two keys, however fast they come.
+
+    Terminals send Alt+q and Esc, q as the same bytes. The table has no key with Alt; what begins a
+    sequence, and what Textual knows as one key (Alt+Backspace), is left to it.
+    """
+
+    _is_escape_last = False
+
+    def feed(self, data: str) -> Iterable[Message]:
+        """Return the events of some input; none of an Esc that a sequence may follow."""
+        if data and self._is_escape_last and _stands_apart(data[0]):
+            yield from self._end_escape()
+        start = 0
+        for place in _ends_of_escapes(data):
+            yield from super().feed(data[start:place])
+            yield from self._end_escape()
+            start = place
+        yield from super().feed(data[start:])  # "" is the end
+        self._is_escape_last = data.endswith(ESC)
+
+    def _end_escape(self) -> Iterable[Message]:
+        """Let the time that it waits for more be over now."""
+        if self._timeout_time is not None:
+            self._timeout_time = 0.0
+        return self.tick()
+
+
+def _ends_of_escapes(data: str) -> list[int]:
+    """Return the places behind each Esc that is a key of its own."""
+    pairs = enumerate(itertools.pairwise(data), 1)
+    return [place for place, (one, two) in pairs if one == ESC and _stands_apart(two)]
+
+
+def _stands_apart(char: str) -> bool:
+    """Whether no sequence of a terminal goes on with this character behind Esc."""
+    return char not in _GO_ON and ESC + char not in ANSI_SEQUENCES_KEYS
+
+
+# Its thread makes one by this name.
+linux_driver.XTermParser = EscapeParser  # type: ignore[attr-defined]
 
 
 class SteadyDriver(LinuxDriver):

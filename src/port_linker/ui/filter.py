@@ -60,9 +60,12 @@ class FilterLine(Horizontal):
             self.end()
 
     def on_input_changed(self, event: Input.Changed) -> None:
-        """Filter while typing."""
+        """Filter while typing; a letter that was on its way when the filter ended is nothing."""
         event.stop()
-        self.post_message(self.Changed(event.value))
+        if event.value and not self.display:
+            self.query_one(Input).value = ""
+        else:
+            self.post_message(self.Changed(event.value))
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Keep the filter."""

@@ -39,6 +39,8 @@ class LinkWriter:
                 self._is_refusal_told = True
                 over = words.name_stdio(event.target)
                 return [f"QUIC is not used: {event.reason}; everything goes over {over}"]
+        if self.verbosity == 0 and self._is_half_told(event):
+            return []
         was_up = before is not None and before.state is LinkState.UP
         if self.verbosity == 0 and event.state is not LinkState.UP and not was_up:
             return []  # an attempt, or the end of one: nothing that a person had is missing
@@ -55,6 +57,14 @@ class LinkWriter:
         if self._is_refusal_told or self.is_quic_demanded or not words.is_ssh(event.target):
             return False
         return event.reason not in (NO_WHEEL, words.NOT_TRIED)
+
+    def _is_half_told(self, event: LinkEvent) -> bool:
+        """Whether ssh went while QUIC is up: a moment later it is known whether QUIC carries its
+        link, which is told as one line, and if not the session warns of it.
+        """
+        quic = self._links.get(QUIC)
+        is_quic_up = quic is not None and quic.state is LinkState.UP
+        return is_quic_up and event.link != QUIC and event.state is LinkState.DOWN
 
     def _describe_ssh(self, event: LinkEvent) -> str:
         """Return how ssh stands while it is gone."""

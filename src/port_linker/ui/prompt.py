@@ -61,7 +61,7 @@ class LinePrompt:
         choice = question.choice_of(answer)
         if choice is None or not choice.confirm:
             return True
-        self._say(f"{choice.word}: {choice.confirm}. Type yes to do it.")
+        self._say(f"{choice.word} {choice.confirm}. Type yes to do it.")
         said = await self._read_answer()
         return said is not None and said.strip().lower() in ("y", "yes")
 

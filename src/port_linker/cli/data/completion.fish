@@ -10,7 +10,7 @@ complete -c port-linker -n __fish_use_subcommand -a doctor -d 'Check each stage 
 complete -c port-linker -n '__fish_seen_subcommand_from doctor' -a '(__port_linker_hosts)'
 complete -c port-linker -n __fish_use_subcommand -a completion -d 'Print a completion script for your shell.'
 complete -c port-linker -n '__fish_seen_subcommand_from completion' -a 'bash zsh fish'
-complete -c port-linker -n __fish_use_subcommand -a config -d 'List the ports that stand in for others, by target, or --forget them all.'
+complete -c port-linker -n __fish_use_subcommand -a config -d 'List the ports that stand in for others, by target or of one HOST, or --forget them.'
 complete -c port-linker -n '__fish_seen_subcommand_from config' -a 'remembered'
 complete -c port-linker -n __fish_use_subcommand -a schema -d 'Print the JSON Schema of the --json lines.'
 complete -c port-linker -n __fish_use_subcommand -a version -d 'Print the version.'

@@ -22,7 +22,7 @@ _port_linker() {
         'demo:Try it here and now: a target of its own, nothing to set up.'
         'doctor:Check each stage on the way to HOST and say what to do.'
         'completion:Print a completion script for your shell.'
-        'config:List the ports that stand in for others, by target, or --forget them all.'
+        'config:List the ports that stand in for others, by target or of one HOST, or --forget them.'
         'schema:Print the JSON Schema of the --json lines.'
         'version:Print the version.'
         'help:Explain a verb.'
