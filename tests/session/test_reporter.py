@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from port_linker import clock
 from port_linker.link.figures import Figures
 from port_linker.session.events import LinkState, SessionEvent
 from port_linker.session.reporter import FLOWS_LOST, Reporter
@@ -91,6 +92,19 @@ def test_why_ssh_is_gone_outlives_the_figures_of_the_link_that_quic_carries() ->
     told.reporter.stdio_up()
     told.reporter.round_trip(0.0400)
     assert [(row["reason"], row["needs_you"]) for row in told.rows()] == [(None, False)] * 2
+
+
+def test_a_sidecar_that_measures_in_the_dark_is_no_contact(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = Told()
+    told.reporter.up(first=True)
+    told.reporter.figures("quic", Figures(rtt_ms=38.0))
+    with monkeypatch.context() as patch:
+        patch.setattr(clock, "monotonic_s", lambda: 104.0)
+        told.reporter.figures("quic", Figures(rtt_ms=38.5))
+        patch.setattr(clock, "monotonic_s", lambda: 110.0)
+        told.reporter.figures("quic", Figures(rtt_ms=38.5, up_bytes_per_s=9.0))
+        told.reporter.outage("the cable", None)
+    assert told.rows()[-1]["silent_s"] == 6.0
 
 
 def test_figures_of_a_link_are_told_whole_and_when_they_are_news() -> None:

@@ -66,9 +66,9 @@ async def test_a_picture_at_40_by_10() -> None:
         await stage.fold(*EVERY_KIND[:8])
         assert stage.text() == [
             "dev1  ● up  stdio 0.4 ms  2 ready",
-            "  SERVICE   PROCESS  HERE",
-            "● 80/tcp    nginx    localhost:8080",
-            "● 5432/tcp  postgres localhost:5432",
+            "  SERVICE   PROCESS      HERE",
+            "● 80/tcp    nginx        localhost:8080",
+            "● 5432/tcp  postgres     localhost:5432",
             *[""] * 5,
             "q quit  / filter  ? help  1/2",
         ]

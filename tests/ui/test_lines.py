@@ -31,7 +31,6 @@ def test_golden_lines_of_every_kind() -> None:
         "no contact with dev1: ssh ended; local ports stay, open flows wait; next try now",
         "no contact with dev1; next try in 4 s",
         "dev1 is back after 1:02; open flows go on",
-        "dev1 is up",
         "× 5432/tcp (postgres) is gone",  # noqa: RUF001
         "dev1 is closed: asked to",
     ]
@@ -118,6 +117,21 @@ def test_an_outage_that_began_unseen() -> None:
     assert show(LineWriter(), session(SessionState.REATTACHED, AT)) == [
         "dev1 is back after 0 s; open flows go on"
     ]
+
+
+def test_an_outage_and_its_end_are_one_line_each() -> None:
+    writer = LineWriter()
+    down = dataclasses.replace(link(state=LinkState.DOWN), reason="the cable")
+    show(writer, link(), session(SessionState.UP))
+    told = show(writer, session(SessionState.OUTAGE, AT, "the cable"), down)
+    assert told == ["no contact with dev1: the cable; local ports stay, open flows wait"]
+    back = (session(SessionState.REATTACHED, AT + 7), session(SessionState.UP, AT + 7), link())
+    assert show(writer, *back) == ["dev1 is back after 7 s; open flows go on"]
+    carried = dataclasses.replace(link(), path="quic", reason="the cable")
+    assert show(writer, carried, link())[-1] == "link stdio is up, round trip 0.4 ms"
+    needing = dataclasses.replace(down, needs_you=True)
+    assert len(show(writer, session(SessionState.OUTAGE, AT), needing)) == 2
+    assert len(show(LineWriter(verbosity=1), *back, down)) == 4
 
 
 def test_flows_that_were_lost_are_not_said_to_go_on() -> None:

@@ -146,7 +146,7 @@ def test_an_outage_in_words_down_to_40_by_10(terminal: Terminal) -> None:
     terminal.resize(40, 10)
     text = terminal.wait_for(r"\? help  1/3$")
     assert max(len(line) for line in text.split("\n")) <= 40
-    assert "● 8000/tcp  app8000  localhost:8000" in text
+    assert "● 8000/tcp  app8000      localhost:8000" in text
     assert "No contact with dev1" in text
     terminal.press("r")
     terminal.wait_for(r"Trying now")

@@ -77,6 +77,7 @@ def ask_about_ephemeral(service: Service, ephemeral: tuple[int, int]) -> str:
 
 
 def describe_service(service: Service) -> str:
-    """Return "postgres at 127.0.0.1:5432 of the target"."""
-    name = service.container or service.process or f"the {service.id.proto.value} service"
+    """Return "postgres at 127.0.0.1:5432 of the target", or "nginx.service at ..."."""
+    known = service.container or service.process or service.unit
+    name = known or f"the {service.id.proto.value} service"
     return f"{name} at {service.id.endpoint} of the target"

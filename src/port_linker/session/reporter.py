@@ -29,6 +29,7 @@ class Reporter:
         self._contact_s = clock.monotonic_s()
         self._states: dict[str, ev.LinkState] = {}  # of the links, as told last
         self._figures: dict[str, Figures] = {}
+        self._rtts_ms: dict[str, float | None] = {}  # a sidecar tells its last one in the dark, too
         self._standing: dict[str, tuple[str | None, bool]] = {}  # why it is so, and needs_you
 
     def hello(self, version: str, session: str) -> None:
@@ -95,7 +96,9 @@ class Reporter:
 
     def figures(self, name: str, found: Figures) -> None:
         """Tell what was measured of a link that is up, if it is news."""
-        self._contact_s = clock.monotonic_s()
+        if name == _STDIO or found.rtt_ms not in (None, self._rtts_ms.get(name)):
+            self._contact_s = clock.monotonic_s()
+        self._rtts_ms[name] = found.rtt_ms
         told = self._figures.get(name, Figures())
         now = told.merged(found)
         if self._states.get(name, ev.LinkState.UP) is ev.LinkState.UP and is_news(told, now):

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from port_linker.session.events import (
     ConflictEvent,
     LinkEvent,
+    LinkState,
     LogEvent,
     ServiceEvent,
     ServiceState,
@@ -18,7 +19,7 @@ from port_linker.session.events import (
     StateEvent,
 )
 from port_linker.ui import words
-from port_linker.ui.link_lines import LinkWriter
+from port_linker.ui.link_lines import STDIO, LinkWriter
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,7 @@ class LineWriter:
     _last: tuple[str, str] = ("", "")  # the key and the text of the newest line of a service
     _links: LinkWriter = field(init=False)
     _outage_at: float | None = None
+    _is_return: bool = False  # the last line told the end of an outage
     _left_out: dict[str, str] = field(default_factory=dict)  # service key → why, by --only
     _hinted: bool = False
 
@@ -76,6 +78,8 @@ class LineWriter:
 
     def describe(self, event: SessionEvent) -> list[Line]:
         """Return the lines of one event, often one, sometimes none."""
+        if self._is_told_with_outage(event):
+            return []
         if isinstance(event, ServiceEvent):
             return self._describe_service(event)
         if isinstance(event, StateEvent):
@@ -87,6 +91,22 @@ class LineWriter:
         if isinstance(event, ConflictEvent):
             return self._describe_conflict(event)
         return []  # hello: the first state says as much to a person
+
+    def _is_told_with_outage(self, event: SessionEvent) -> bool:
+        """Whether the line of an outage, or of its end, says it: session and ssh go together."""
+        if self.verbosity > 0:
+            return False
+        if isinstance(event, LinkEvent):
+            is_plain = event.link == STDIO and event.path is None and not event.needs_you
+            if event.state is LinkState.DOWN:
+                return is_plain and self._outage_at is not None
+            is_up = is_plain and event.state is LinkState.UP
+        else:
+            is_up = isinstance(event, StateEvent) and event.state is SessionState.UP
+        is_told = self._is_return and is_up
+        is_back = isinstance(event, StateEvent) and event.state is SessionState.REATTACHED
+        self._is_return = is_told or is_back
+        return is_told
 
     def _describe_service(self, event: ServiceEvent) -> list[Line]:
         if self._is_left_out(event):

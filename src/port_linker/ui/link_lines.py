@@ -9,6 +9,7 @@ from port_linker.session.events import LinkEvent, LinkState
 from port_linker.ui import words
 
 QUIC = "quic"
+STDIO = "stdio"
 NO_WHEEL = "port-linker-tunnel is not installed"  # ssh alone is a normal way to use it
 
 

@@ -43,17 +43,18 @@ class Cell:
 # What PROCESS grows by before another column is shown: to 16 characters, enough for
 # "http.server 8000", "uvicorn app:main", "systemd-resolve" and "of postgres".
 _NAMED = 8
-# In the order of importance; the first four fill 40 columns exactly (1 + 9 + 8 + 19, three gaps).
+_REASONED = 4  # and then HERE: to 19, for the beginning of a reason
+# In the order of importance; the first four fill 40 columns exactly (1 + 9 + 12 + 15, three gaps).
 _BY_PRIORITY = (
     Column("sign", "", 1, 1),
     Column("service", "SERVICE", 9, 9),  # "65535/tcp"
-    Column("process", "PROCESS", 8, 24),
-    Column("here", "HERE", 19, 400),  # "localhost:65535", or why not; takes what is left
-    Column("state", "STATE", 8, 8, spare=_NAMED),  # "conflict"
-    Column("remote", "TARGET", 15, 26, spare=_NAMED),  # "127.0.0.1:65535"
-    Column("flows", "FLOWS", 5, 5, right=True, spare=_NAMED),
-    Column("total", "TOTAL", 7, 7, right=True, spare=_NAMED),
-    Column("rates", "DOWN       UP", 17, 17, right=True, spare=10),  # "1.2 MB/s 999 kB/s"
+    Column("process", "PROCESS", 8, 24),  # 12 at least where there are 40 columns
+    Column("here", "HERE", 15, 400),  # "localhost:65535", or why not; takes what is left
+    Column("state", "STATE", 8, 8, spare=_NAMED + _REASONED),  # "conflict"
+    Column("remote", "TARGET", 15, 26, spare=_NAMED + _REASONED),  # "127.0.0.1:65535"
+    Column("flows", "FLOWS", 5, 5, right=True, spare=_NAMED + _REASONED),
+    Column("total", "TOTAL", 7, 7, right=True, spare=_NAMED + _REASONED),
+    Column("rates", "DOWN       UP", 17, 17, right=True, spare=14),  # "1.2 MB/s 999 kB/s"
 )
 _SEARCHED = ("state", "service", "process", "remote", "here")
 _ORDER = ("sign", "state", "service", "process", "rates", "total", "flows", "remote", "here")
@@ -80,7 +81,11 @@ def plan_columns(width: int) -> tuple[Column, ...]:
 def _widen(columns: list[Column], room: int) -> tuple[Column, ...]:
     """Share the room that is left: names first, of the rest a third to addresses, then HERE."""
     for place, column in enumerate(columns):
-        wishes = {"process": max(_NAMED, room // 2), "remote": room // 3, "here": room}
+        wishes = {
+            "process": max(_NAMED, room // 2),
+            "remote": max(0, room - _REASONED) // 3,
+            "here": room,
+        }
         more = max(0, min(column.most - column.width, room, wishes.get(column.name, 0)))
         columns[place] = replace(column, width=column.width + more)
         room -= more
