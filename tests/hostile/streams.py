@@ -164,6 +164,19 @@ def loud_log(wire: Wire) -> None:
 
 
 @stream
+def long_names(wire: Wire) -> None:
+    """Many services, each with names and a command line as long as they may be."""
+    wire.attach()
+    wire.facts()
+    names = {name: "\u00e9" * 256 for name in ("user", "process", "container")}
+    for number in range(0, 10_000, 20):
+        rows = [
+            service(each, command="\u00e9" * 1024, **names) for each in range(number, number + 20)
+        ]
+        wire.control({"t": "services", "appeared": rows})
+
+
+@stream
 def early_pong(wire: Wire) -> None:
     """Answers to pings that nobody sent: round trips of years, and below nothing."""
     wire.attach()

@@ -194,10 +194,11 @@ class Victim:
         for reader in self._readers:
             reader.join(5)
 
-    def judge(self, in_time: bool = True) -> None:
+    def judge(self, in_time: bool = True, memory_bytes: int = MEMORY_BYTES) -> None:
         """End it, and hold it against what a target must not be able to do.
 
         in_time: whether its loop was free; drawing a table is another matter.
+        memory_bytes: that it may take over a quiet session.
         """
         grown = self.status("VmHWM") - (self.needs.memory_bytes if self.needs else 0)
         self.end()
@@ -210,7 +211,7 @@ class Victim:
         assert not in_time or not self.blocked(), "\n".join(self.blocked()[-10:])
         assert self.process.returncode in (3, 6, -15, 143), told
         assert len(self.stderr.strip().splitlines()) <= 4, self.stderr[:3000]
-        assert grown < MEMORY_BYTES, f"{grown >> 20} MB more than a quiet session"
+        assert grown < memory_bytes, f"{grown >> 20} MB more than a quiet session"
 
 
 def read(path: str) -> str:
