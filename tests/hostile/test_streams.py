@@ -15,7 +15,7 @@ UNREAD_BYTES = 80 << 20  # that a stream of lines may cost which nobody reads
 
 NAMES = (
     "format_words", "long_keys", "key_past_open", "early_pong", "nested_log", "needs_for_ever",
-    "ever_new_machines", "facts_again", "full_lists", "crowds", "owners", "churn", "loud_log",
+    "ever_new_machines", "facts_again", "full_lists", "crowds", "owners", "churn",
 )  # fmt: skip
 
 
