@@ -168,12 +168,8 @@ def long_names(wire: Wire) -> None:
     """Many services, each with names and a command line as long as they may be."""
     wire.attach()
     wire.facts()
-    names = {name: "\u00e9" * 256 for name in ("user", "process", "container")}
-    for number in range(0, 10_000, 20):
-        rows = [
-            service(each, command="\u00e9" * 1024, **names) for each in range(number, number + 20)
-        ]
-        wire.control({"t": "services", "appeared": rows})
+    names = dict.fromkeys(("user", "process", "container"), "\u00e9" * 256)
+    tell_many(wire, 10_000, at_once=20, command="\u00e9" * 1024, **names)
 
 
 @stream
@@ -221,16 +217,10 @@ def opening(wire: Wire) -> None:
     wire.report(nonce, "".join(more * wire.random.choice((0, 1, 5))))
     sync = wire.read_header()["sync"]
     answers: list[Any] = [
-        {"agent": "started", "pid": 1},
-        {"agent": "resumed", "pid": -1},
-        {"need": "bundle"},
-        {"error": "{target}", "detail": "{target:>99999999}" * 9},
-        {"agent": []},
-        {},
-    ]
-    weights = (8, 2, 1, 1, 1, 1)
-    answer = wire.random.choices(answers, weights)[0]
-    wire.answer(answer)
+        {"agent": "started", "pid": 1}, {"agent": "resumed", "pid": -1}, {"need": "bundle"},
+        {"error": "{target}", "detail": "{target:>99999999}" * 9}, {"agent": []}, {},
+    ]  # fmt: skip
+    wire.answer(wire.random.choices(answers, (8, 2, 1, 1, 1, 1))[0])
     for _ in range(wire.random.choice((0, 1, 30))):
         restarted = {"agent": "restarted", "pid": 1, "sync": wire.random.choice((sync, "00" * 16))}
         os.write(2, b"PL1 " + json.dumps(restarted).encode() + b"\n" + b"\n" * 4000)
@@ -243,8 +233,8 @@ def opening(wire: Wire) -> None:
 KEYS = ("os", "arch", "uid", "python", "dir", "more")
 
 
-def tell_many(wire: Wire, count: int) -> None:
+def tell_many(wire: Wire, count: int, at_once: int = 200, **other: str) -> None:
     """Announce so many services."""
-    for number in range(0, count, 200):
-        rows = [service(each) for each in range(number, number + 200)]
+    for number in range(0, count, at_once):
+        rows = [service(each, **other) for each in range(number, number + at_once)]
         wire.control({"t": "services", "appeared": rows})

@@ -120,6 +120,8 @@ async def test_keys_count_once_the_keyboard_has_been_quiet() -> None:
     [
         (0, "x y", "kill"),
         (0, "X y", "kill"),
+        (0, "x r s", "skip"),  # any other key than y leads back, whatever it would answer there
+        (0, "x enter r", "remap"),
         (0, "a r", "remap"),
         (3, "a", DEFAULT_FOR_ALL),
         (0, "left space escape", "skip"),
