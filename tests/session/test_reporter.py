@@ -94,7 +94,7 @@ def test_why_ssh_is_gone_outlives_the_figures_of_the_link_that_quic_carries() ->
     assert [(row["reason"], row["needs_you"]) for row in told.rows()] == [(None, False)] * 2
 
 
-def test_a_sidecar_that_measures_in_the_dark_is_no_contact(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_measured_in_the_dark_is_no_contact(monkeypatch: pytest.MonkeyPatch) -> None:
     told = Told()
     told.reporter.up(first=True)
     told.reporter.figures("quic", Figures(rtt_ms=38.0))
@@ -103,6 +103,7 @@ def test_a_sidecar_that_measures_in_the_dark_is_no_contact(monkeypatch: pytest.M
         told.reporter.figures("quic", Figures(rtt_ms=38.5))
         patch.setattr(clock, "monotonic_s", lambda: 110.0)
         told.reporter.figures("quic", Figures(rtt_ms=38.5, up_bytes_per_s=9.0))
+        told.reporter.figures("stdio", Figures(up_bytes_per_s=9.0))
         told.reporter.outage("the cable", None)
     assert told.rows()[-1]["silent_s"] == 6.0
 

@@ -96,9 +96,10 @@ class Reporter:
 
     def figures(self, name: str, found: Figures) -> None:
         """Tell what was measured of a link that is up, if it is news."""
-        if name == _STDIO or found.rtt_ms not in (None, self._rtts_ms.get(name)):
-            self._contact_s = clock.monotonic_s()
-        self._rtts_ms[name] = found.rtt_ms
+        if found.rtt_ms is not None:
+            if name == _STDIO or found.rtt_ms != self._rtts_ms.get(name):
+                self._contact_s = clock.monotonic_s()
+            self._rtts_ms[name] = found.rtt_ms
         told = self._figures.get(name, Figures())
         now = told.merged(found)
         if self._states.get(name, ev.LinkState.UP) is ev.LinkState.UP and is_news(told, now):
