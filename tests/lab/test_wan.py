@@ -44,9 +44,12 @@ def test_a_connection_takes_a_round_trip_and_darkness_is_dark() -> None:
     pair, wan = make_wan_pair(delay_s=0.02)
     try:
         with pair.target.listen(TARGET4, 7000):
-            begin = time.monotonic()
-            pair.host.connect(TARGET4, 7000).close()
-            assert 0.04 <= time.monotonic() - begin < 0.08
+            took = []
+            for _ in range(9):
+                begin = time.monotonic()
+                pair.host.connect(TARGET4, 7000).close()
+                took.append(time.monotonic() - begin)
+            assert 0.04 <= min(took) < 0.08, took  # a busy machine makes some longer, none shorter
             wan.set(dark=True)
             with pytest.raises(TimeoutError):
                 pair.host.connect(TARGET4, 7000, 0.2)
