@@ -294,3 +294,16 @@ async def test_udp_is_bound_too(rigs: list[Rig]) -> None:
     rig.offer(service(port, Proto.UDP))
     await until(lambda: rig.states() == ["ready"])
     assert rig.link.adopted[0].sock.type == socket.SOCK_DGRAM
+
+
+async def test_what_the_agent_says_waits_while_very_much_is_to_be_done(
+    rigs: list[Rig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(binder_module, "TURN_S", 0.0)  # every event waits
+    rigs.append(Rig())  # and that the link is up is the first of them
+    for _ in range(binder_module.MAX_WAITING - 1):
+        assert not rigs[0].binder.is_behind()
+        rigs[0].offer()
+    assert rigs[0].binder.is_behind()
+    monkeypatch.setattr(binder_module, "TURN_S", 1.0)
+    await until(lambda: not rigs[0].binder.is_behind())

@@ -308,6 +308,12 @@ async def test_a_malformed_message_ends_the_link_and_not_the_session(sessions: S
     await session.up()
 
 
+async def test_what_the_agent_says_waits_while_the_binder_is_behind(sessions: Sessions) -> None:
+    session = sessions.start()
+    await session.up()
+    assert session.runner._contact.link._engine.is_behind == session.runner._binder.is_behind
+
+
 async def test_a_machine_that_slept_looks_at_its_link_at_once(
     sessions: Sessions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
