@@ -8,7 +8,12 @@ import pytest
 
 from port_linker.deploy import manifest
 from port_linker.deploy.bundle import read_own_module
-from port_linker.deploy.manifest import ManifestError, compute_closure, find_imports
+from port_linker.deploy.manifest import (
+    ManifestError,
+    compute_closure,
+    drop_docstrings,
+    find_imports,
+)
 
 
 def closure(**files: str) -> set[str]:
@@ -103,3 +108,35 @@ def test_a_parse_that_cpython_spoils_is_made_again(monkeypatch: pytest.MonkeyPat
     spoiled = iter([1])
     with pytest.raises(SystemError):
         find_imports("import os", "a")
+
+
+def test_the_agent_is_sent_without_docstrings_each_line_where_it_was() -> None:
+    for name, text in compute_closure(read_own_module).items():
+        bare = drop_docstrings(text, name)
+        assert bare.count("\n") == text.count("\n")
+        assert ast.dump(without_docstrings(bare)) == ast.dump(without_docstrings(text)), name
+        assert documented(ast.parse(bare)) == 0
+    assert documented(ast.parse(text)) > 0
+
+
+def test_only_a_docstring_that_stands_alone_is_dropped() -> None:
+    text = "def é():\n    'only this'\nclass B:\n    'é'; x = 1\ny = 'no docstring'\n"
+    assert drop_docstrings(text, "a") == text.replace("'only this'", '""')
+
+
+def holders(tree: ast.Module) -> list[ast.Expr]:
+    """Return the docstrings of a tree."""
+    kinds = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    nodes = [node for node in ast.walk(tree) if isinstance(node, kinds)]
+    return [node.body[0] for node in nodes if ast.get_docstring(node, clean=False) is not None]  # type: ignore[misc]
+
+
+def without_docstrings(text: str) -> ast.Module:
+    tree = ast.parse(text)
+    for holder in holders(tree):
+        holder.value = ast.Constant("")
+    return tree
+
+
+def documented(tree: ast.Module) -> int:
+    return sum(bool(holder.value.value) for holder in holders(tree))  # type: ignore[attr-defined]

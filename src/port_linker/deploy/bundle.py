@@ -16,7 +16,7 @@ import zlib
 from dataclasses import dataclass
 
 from port_linker.deploy.keep import load_or_build
-from port_linker.deploy.manifest import PACKAGE, compute_closure
+from port_linker.deploy.manifest import PACKAGE, compute_closure, drop_docstrings
 
 ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can hold
 # asyncio does without ssl where there is none; loading OpenSSL costs 6 ms and 3 MB, for nothing.
@@ -55,7 +55,8 @@ def build_bundle() -> Bundle:
 
 
 def _build_data() -> bytes:
-    return pack_bundle(compute_closure(read_own_module)).data
+    sources = compute_closure(read_own_module)
+    return pack_bundle({name: drop_docstrings(text, name) for name, text in sources.items()}).data
 
 
 def read_own_module(name: str) -> str | None:

@@ -95,6 +95,28 @@ def parse_source(
     return ast.parse(text, name, feature_version=version)
 
 
+def drop_docstrings(text: str, name: str) -> str:
+    """Return a module's text with empty docstrings, each line still where it was.
+
+    They are a quarter of the bundle and 0.7 MB of the agent's memory (2026-11), and it shows none.
+    """
+    lines = text.encode().splitlines(keepends=True)
+    for node in ast.walk(parse_source(text, name)):
+        if not isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
+            continue
+        if ast.get_docstring(node, clean=False) is not None:
+            _empty(lines, node.body[0])
+    return b"".join(lines).decode()
+
+
+def _empty(lines: list[bytes], string: ast.stmt) -> None:
+    """Replace a statement that is a string, if nothing comes behind it on its last line."""
+    first, last = string.lineno - 1, (string.end_lineno or string.lineno) - 1
+    if not lines[last][string.end_col_offset :].strip():
+        lines[first] = lines[first][: string.col_offset] + b'""\n'
+        lines[first + 1 : last + 1] = [b"\n"] * (last - first)
+
+
 def _walk_statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
     """Yield statements, nested ones too. Expressions hold no imports and are most of the tree."""
     for statement in body:

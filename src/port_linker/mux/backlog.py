@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-from collections import deque
 
 CHUNK_BYTES = 64 * 1024  # what waits for a slow reader is kept in pieces of at least this
 
@@ -14,7 +13,7 @@ class Backlog:
     __slots__ = ("_head", "_pieces", "size_bytes")
 
     def __init__(self) -> None:
-        self._pieces: deque[bytearray] = deque()
+        self._pieces: list[bytearray] = []  # few; an empty deque takes 0.6 KB of each flow
         self._head = 0  # bytes of the first piece that were sent
         self.size_bytes = 0
 
@@ -38,7 +37,7 @@ class Backlog:
             self.size_bytes -= sent
             self._head += sent
             if self._head == len(first):
-                self._pieces.popleft()
+                del self._pieces[0]
                 self._head = 0
 
     def clear(self) -> None:
