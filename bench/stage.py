@@ -31,6 +31,7 @@ class Stage:
         self.lab = TwoHosts(pair)
         self.ports: list[int] = []
         self.programs: list[PortLinker] = []
+        self.program = PROGRAM  # the build that link() starts
 
     def serve(self, role: str, port: int) -> None:
         """Start a server of traffic.py on the target."""
@@ -41,12 +42,18 @@ class Stage:
 
     def link(self, *words: str) -> PortLinker:
         """Start port-linker and wait until it is up and has the ports."""
-        program = PortLinker(self.lab, "target", *words)
+        program = PortLinker(self.lab, "target", *words, program=self.program)
         self.programs.append(program)
         program.wait_session("up")
         for port in self.ports:
             program.wait_service(port)
         return program
+
+    def unlink(self) -> None:
+        """End every port-linker."""
+        for program in self.programs:
+            program.stop()
+        self.programs.clear()
 
     def plain(self) -> psutil.Process:
         """Start port-linker as a person without a terminal would; return its process."""
@@ -93,8 +100,7 @@ class Stage:
 
     def close(self) -> None:
         """End it all."""
-        for program in self.programs:
-            program.stop()
+        self.unlink()
         self.lab.close()
 
 
