@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
+import struct
 
 import pytest
 
@@ -45,6 +46,8 @@ async def test_the_first_address_that_answers_is_taken() -> None:
         assert isinstance(sock, socket.socket)
         assert sock.getpeername() == ("127.0.0.1", port)
         assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        lingers = sock.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, 8)
+        assert lingers == struct.pack("ii", 1, 0)  # the kernel resets what a killed agent held
         sock.close()
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 
 import pytest
 
 from port_linker.link import tcp_port
 from port_linker.link.interface import Binding
 from port_linker.mux.engine import Engine
+from port_linker.mux.tcp import TcpFlow
 from tests.fakes.services import (
     dial,
     dial_and_read,
@@ -201,3 +204,23 @@ async def test_a_grace_after_an_outage_is_no_longer_than_it_says(pair: StdioPair
                 await reader.readexactly(1)
         writer.close()
         long_wait[1].close()
+
+
+async def test_connections_are_accepted_ready_for_a_kill_and_for_small_writes(
+    pair: StdioPair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: set[tuple[bytes, int]] = set()
+    begin = TcpFlow.start
+
+    def start(flow: TcpFlow, sock: socket.socket) -> None:
+        lingers = sock.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, 8)
+        seen.add((lingers, sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)))
+        begin(flow, sock)
+
+    monkeypatch.setattr(TcpFlow, "start", start)
+    async with serve(echo) as port:
+        reader, writer = await dial(pair.mirror(port))
+        writer.write(b"x")
+        assert await read(reader, 1) == b"x"
+        writer.close()
+    assert seen == {(struct.pack("ii", 1, 0), 1)}  # the kernel resets what a killed program held

@@ -60,3 +60,21 @@ async def test_what_was_removed_or_closed_is_not_told(
             reset_socket(other)
             await until(lambda: told == [3])
     watch.close()
+
+
+async def test_a_closed_socket_needs_no_more_than_to_be_forgotten(
+    ends: tuple[socket.socket, socket.socket],
+) -> None:
+    sock, peer = ends
+    watch, told = ErrorWatch(), []
+    watch.add(peer.fileno(), lambda: told.append(1))
+    fd = peer.fileno()
+    watch.forget(fd)
+    peer.close()
+    again = os.dup2(sock.fileno(), fd)  # the same number, another socket
+    watch.add(again, lambda: told.append(2))
+    watch._on_errors()
+    assert 1 not in told
+    watch.remove(again)
+    watch.close()
+    os.close(again)

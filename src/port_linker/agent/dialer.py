@@ -11,6 +11,8 @@ import errno
 import socket
 from typing import Callable, Optional
 
+from port_linker.mux.ending import reset_on_close
+
 # A service that refuses is asked again after these: it may open its port anew, as iperf3 does after
 # each test. Under load that window was met in 2 of 150 tests (2026-11); the whole is 315 ms.
 PAUSES_S = (0.005, 0.01, 0.02, 0.04, 0.08, 0.16)
@@ -48,6 +50,7 @@ class Dialer:
             try:
                 sock = open_socket(host, socket.SOCK_STREAM)
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                reset_on_close(sock)
                 code = sock.connect_ex((host, port))
             except OSError as error:
                 self._note(explain_dial(error.errno))

@@ -46,6 +46,9 @@ class TcpPort:
         self._hold_until: float | None = None
         self._flows: set[TcpFlow] = set()
         self._is_listening = False
+        # What is accepted inherits both (Linux copies the listening socket), one call for all.
+        binding.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        reset_on_close(binding.sock)
         self.listen()
 
     def listen(self) -> None:
@@ -145,7 +148,6 @@ class TcpPort:
             self._traffic.refused += reason.startswith("refused")
 
         flow = TcpFlow(self._engine, number, self._traffic, on_end)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._engine.add(number, flow)
         self._flows.add(flow)
         self._traffic.flows_open += 1
@@ -160,7 +162,6 @@ class TcpPort:
     # Connections that wait
 
     def _park(self, sock: socket.socket) -> None:
-        reset_on_close(sock)  # also if this program is killed meanwhile
         now = self._loop.time()
         deadline = now + self._outage_wait_s
         if self._engine.is_attached and self._hold_until is not None:

@@ -140,23 +140,29 @@ class Outbox:
     def take(self, limit_bytes: int) -> list[bytes]:
         """Return about limit_bytes of buffers for the pipe, whole frames in order."""
         out: list[bytes] = []
-        left = limit_bytes - _move(self._fleeting, out, limit_bytes)
+        left = limit_bytes
+        if self._fleeting:
+            left -= _move(self._fleeting, out, left)
         if not self.is_open:
             return out
-        left -= _move(self._resend, out, left)
         if self._resend:
-            return out
-        control = _move(self._control, out, left, self.journal)
-        self._control_bytes -= control
-        left -= control
-        packets = _move(self._packets, out, left)
-        self._packet_bytes -= packets
-        left -= packets
+            left -= _move(self._resend, out, left)
+            if self._resend:
+                return out
+        if self._control:
+            control = _move(self._control, out, left, self.journal)
+            self._control_bytes -= control
+            left -= control
+        if self._packets:
+            packets = _move(self._packets, out, left)
+            self._packet_bytes -= packets
+            left -= packets
         if self._datagrams:
             left -= self._take_datagrams(out, left)
-        data = _move(self._data, out, left, self.journal)
-        self._data_bytes -= data
-        self._allow(data // DATA_PER_DATAGRAM)
+        if self._data:
+            data = _move(self._data, out, left, self.journal)
+            self._data_bytes -= data
+            self._allow(data // DATA_PER_DATAGRAM)
         return out
 
     def _take_datagrams(self, out: list[bytes], limit_bytes: int) -> int:

@@ -19,7 +19,6 @@ from port_linker.mux.ending import (
     PATIENCE_S,
     Ending,
     close_socket,
-    reset_on_close,
     reset_socket,
 )
 from port_linker.mux.engine import Engine
@@ -57,9 +56,9 @@ class TcpFlow:
         self._patience: Optional[Patience] = None
 
     def start(self, sock: socket.socket) -> None:
-        """Begin to carry; the socket is connected and non-blocking, and the flow's from now on."""
+        """Begin to carry. The socket is connected and non-blocking, its close is a reset (see
+        reset_on_close), and it is the flow's from now on."""
         self.sock = sock
-        reset_on_close(sock)
         if self._remote_reset is not None:
             self._begin_ending(self._remote_reset)
             return
@@ -137,6 +136,8 @@ class TcpFlow:
             self._drop(reason)
 
     def _begin_ending(self, reason: str) -> None:
+        if self.sock is not None:
+            self._engine.errors.remove(self.sock.fileno())  # it stays open
         sock, writer = self._let_go(), self._writer
         if sock is None:
             return
@@ -180,5 +181,5 @@ class TcpFlow:
             self._patience.stop()
         sock, self.sock = self.sock, None
         if sock is not None:
-            self._engine.errors.remove(sock.fileno())
+            self._engine.errors.forget(sock.fileno())
         return sock

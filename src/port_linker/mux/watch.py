@@ -30,8 +30,12 @@ class ErrorWatch:
         self._tell[fd] = tell
         self._epoll.register(fd, select.EPOLLET)
 
+    def forget(self, fd: int) -> None:
+        """Forget a socket that is closed at once, which takes it out of the epoll."""
+        self._tell.pop(fd, None)
+
     def remove(self, fd: int) -> None:
-        """Forget a socket that is still open."""
+        """Forget a socket that stays open."""
         if self._tell.pop(fd, None) is not None and self._epoll is not None:
             with contextlib.suppress(OSError):
                 self._epoll.unregister(fd)

@@ -11,7 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
-use super::buffers::{limit_segments, tune};
+use super::buffers::{bound, tune};
 use super::carry::{Ends, reset_streams, run_flow};
 use super::local::Local;
 use crate::diag::Proto;
@@ -47,7 +47,7 @@ pub async fn run_accept(
         Ok(bytes) => Bytes::from(bytes),
         Err(error) => return LinkError::new("bad-service", error),
     };
-    limit_segments(&SockRef::from(&listener));
+    bound(&SockRef::from(&listener));
     loop {
         if link.places.available_permits() == 0 {
             tokio::time::sleep(PAUSE).await; // the backlog holds them meanwhile

@@ -25,24 +25,24 @@ const RECEIVE_BYTES: usize = 512 * 1024;
 /// sends several at once, so the speed of a flow is the same.
 const SEGMENT_BYTES: u32 = 15 * 1024;
 
-/// Set what every application's socket needs. From here on each close is a TCP reset, also the one
-/// that the kernel makes for a killed process: what was cut short must not look complete.
+/// Bound buffers and segments: of a socket before it connects, for it tells the other end of its
+/// segments then, or of a listening one, from which Linux copies them.
+pub fn bound(socket: &SockRef<'_>) {
+    let _ = socket.set_send_buffer_size(START_BYTES);
+    let _ = socket.set_recv_buffer_size(START_BYTES);
+    let _ = socket.set_tcp_mss(SEGMENT_BYTES);
+}
+
+/// Set what every application's connection needs. From here on each close is a TCP reset, also the
+/// one that the kernel makes for a killed process: what was cut short must not look complete.
 pub fn tune(tcp: &TcpStream) {
     let _ = tcp.set_nodelay(true);
-    let _ = SockRef::from(tcp).set_send_buffer_size(START_BYTES);
-    let _ = SockRef::from(tcp).set_recv_buffer_size(START_BYTES);
     let _ = SockRef::from(tcp).set_linger(Some(Duration::ZERO));
 }
 
 /// Both ends were relayed: the kernel shall bring the rest, and the close be one.
 pub fn let_end(tcp: &TcpStream) {
     let _ = SockRef::from(tcp).set_linger(None);
-}
-
-/// Bound the segments that the application will send: of a socket before it connects, or of a
-/// listening one for all that will come.
-pub fn limit_segments(socket: &SockRef<'_>) {
-    let _ = socket.set_tcp_mss(SEGMENT_BYTES);
 }
 
 /// Enlarges the buffer of one direction, once, when it has moved enough.

@@ -10,7 +10,7 @@ use socket2::{Domain, SockRef, Socket, Type};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
-use super::buffers::{limit_segments, tune};
+use super::buffers::{bound, tune};
 use super::carry::{Ends, reset_streams, run_flow};
 use super::local::Local;
 use crate::diag::Proto;
@@ -149,7 +149,7 @@ async fn dial_once(
 async fn connect(address: SocketAddr) -> io::Result<(TcpStream, Local)> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
     socket.set_nonblocking(true)?;
-    limit_segments(&SockRef::from(&socket));
+    bound(&SockRef::from(&socket));
     match socket.connect(&address.into()) {
         Err(error) if error.raw_os_error() != Some(EINPROGRESS) => return Err(error),
         _ => {}
