@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use criterion::{Criterion, criterion_group, criterion_main};
-use port_linker_tunnel::credits::{Pool, RecvCredit};
-use port_linker_tunnel::datagram::{Packet, Reassembly, parse_packet, split};
-use port_linker_tunnel::gate::{Gate, OWN_ID_BYTES};
-use port_linker_tunnel::probe::Prober;
-use port_linker_tunnel::wire::Preamble;
+use port_linker_tunnel::flow::tcp::credits::{Pool, RecvCredit};
+use port_linker_tunnel::flow::udp::datagram::{Packet, Reassembly, parse_packet, split};
+use port_linker_tunnel::flow::wire::Preamble;
+use port_linker_tunnel::net::gate::{Gate, OWN_ID_BYTES};
+use port_linker_tunnel::net::probe::Prober;
 
 fn gate(criterion: &mut Criterion) {
     let gate = Gate::default();

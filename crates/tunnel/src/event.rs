@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 
 use tokio::sync::mpsc;
 
+use crate::conn::route::Via;
 use crate::error::CloseReason;
-use crate::route::Via;
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Eq)]

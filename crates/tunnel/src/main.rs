@@ -3,7 +3,7 @@
 use std::os::fd::{FromRawFd, OwnedFd};
 use std::process::ExitCode;
 
-use port_linker_tunnel::sidecar::run_sidecar;
+use port_linker_tunnel::border::sidecar::run_sidecar;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 const USAGE: &str = "usage: port-linker-tunnel --control-fd N | --version";

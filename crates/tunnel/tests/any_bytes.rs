@@ -4,9 +4,9 @@
 #[path = "../fuzz/fuzz_targets/properties.rs"]
 mod properties;
 
-use port_linker_tunnel::datagram::{encode_heartbeat, split};
-use port_linker_tunnel::probe::Prober;
-use port_linker_tunnel::wire::{Message, Preamble};
+use port_linker_tunnel::flow::udp::datagram::{encode_heartbeat, split};
+use port_linker_tunnel::flow::wire::{Message, Preamble};
+use port_linker_tunnel::net::probe::Prober;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::{Pair, pair, pattern};
-use port_linker_tunnel::udp::host::UdpBinding;
+use port_linker_tunnel::flow::udp::host::UdpBinding;
 use tokio::net::UdpSocket;
 use tokio::time::timeout;
 

@@ -7,8 +7,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use common::{Ends, HOST, TARGET, wait_event};
+use port_linker_tunnel::conn::tls::Identity;
 use port_linker_tunnel::event::Event;
-use port_linker_tunnel::tls::Identity;
 use tokio::time::timeout;
 
 #[tokio::test(start_paused = true)]

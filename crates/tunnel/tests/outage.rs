@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::{HOST, Pair, TARGET, pair, pattern, wait_event};
+use port_linker_tunnel::conn::route::Via;
 use port_linker_tunnel::event::Event;
-use port_linker_tunnel::route::Via;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::OwnedReadHalf;
 use tokio::net::{TcpStream, UnixDatagram};

@@ -4,11 +4,13 @@
 use std::time::Instant;
 
 use bytes::Bytes;
-use port_linker_tunnel::control::parse_command;
-use port_linker_tunnel::datagram::{MAX_PAYLOAD_BYTES, Packet, Reassembly, parse_packet};
-use port_linker_tunnel::gate::{ANNOUNCED_ID_BYTES, Gate, OWN_ID_BYTES};
-use port_linker_tunnel::probe::Prober;
-use port_linker_tunnel::wire::{Message, Preamble, parse_length};
+use port_linker_tunnel::border::control::parse_command;
+use port_linker_tunnel::flow::udp::datagram::{
+    MAX_PAYLOAD_BYTES, Packet, Reassembly, parse_packet,
+};
+use port_linker_tunnel::flow::wire::{Message, Preamble, parse_length};
+use port_linker_tunnel::net::gate::{ANNOUNCED_ID_BYTES, Gate, OWN_ID_BYTES};
+use port_linker_tunnel::net::probe::Prober;
 
 /// Any bytes are a preamble or a message, or are refused; what parses survives a round trip.
 pub fn archives(bytes: &[u8]) {

@@ -9,16 +9,16 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use port_linker_tunnel::endpoint::Endpoint;
+use port_linker_tunnel::conn::host::{HostLink, Introduction, connect};
+use port_linker_tunnel::conn::target::Target;
+use port_linker_tunnel::conn::tls::Identity;
+use port_linker_tunnel::conn::transport::Congestion;
 use port_linker_tunnel::error::LinkError;
 use port_linker_tunnel::event::Event;
-use port_linker_tunnel::host::{HostLink, Introduction, connect};
-use port_linker_tunnel::services::Services;
-use port_linker_tunnel::stats::Stats;
-use port_linker_tunnel::target::Target;
-use port_linker_tunnel::tcp::accept::run_accept;
-use port_linker_tunnel::tls::Identity;
-use port_linker_tunnel::transport::Congestion;
+use port_linker_tunnel::flow::services::Services;
+use port_linker_tunnel::flow::stats::Stats;
+use port_linker_tunnel::flow::tcp::host::run_accept;
+use port_linker_tunnel::net::endpoint::Endpoint;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 

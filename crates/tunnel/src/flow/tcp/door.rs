@@ -1,0 +1,111 @@
+//! The agent's own door, through which the host enters while ssh is gone: the stdio link goes on
+//! inside one flow. The agent asks whoever enters for the session's token; we only bring them there.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixStream};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use super::host::run_connection;
+use crate::conn::link::Link;
+use crate::error::{FlowEnd, LinkError};
+use crate::flow::services::Services;
+use crate::flow::wire::Preamble;
+
+/// What a flow to the door names; no service's key is like it.
+pub const DOOR: &str = "door";
+/// The agent takes it at once, or hangs.
+const DIAL_LIMIT: Duration = Duration::from_secs(5);
+
+/// Read an address: a path, or "@name" for an abstract socket.
+pub fn parse_address(text: &str) -> io::Result<SocketAddr> {
+    match text.strip_prefix('@') {
+        Some(name) => SocketAddr::from_abstract_name(name),
+        None => SocketAddr::from_pathname(text),
+    }
+}
+
+/// Host: carry this stream to the target's door.
+pub fn enter(link: &Arc<Link>, descriptor: OwnedFd) -> Result<(), LinkError> {
+    let stream = to_stream(descriptor).map_err(|error| LinkError::new("bad-descriptor", error))?;
+    let preamble = Preamble::Flow {
+        service: DOOR.into(),
+    };
+    let preamble = preamble
+        .encode()
+        .map_err(|error| LinkError::new("bad-service", error))?;
+    let (link, preamble) = (link.clone(), Bytes::from(preamble));
+    tokio::spawn(run_connection(link, stream, DOOR.into(), preamble));
+    Ok(())
+}
+
+/// Target: a stream to the agent; refused before the agent has named its door.
+pub async fn dial(services: &Services) -> Result<TcpStream, FlowEnd> {
+    let address = services.door().ok_or(FlowEnd::UnknownService)?;
+    // In a thread: connect(2) waits when the backlog is full.
+    let dialled = tokio::task::spawn_blocking(move || UnixStream::connect_addr(&address));
+    match timeout(DIAL_LIMIT, dialled).await {
+        Ok(Ok(Ok(stream))) => to_stream(stream.into()).map_err(|_| FlowEnd::Limit),
+        Ok(_) => Err(FlowEnd::Refused),
+        Err(_) => Err(FlowEnd::TimedOut),
+    }
+}
+
+/// A Unix stream socket in the shape in which flows are carried: all that they do with it (read,
+/// write, shut one half down, ask for room) every stream socket can.
+fn to_stream(descriptor: OwnedFd) -> io::Result<TcpStream> {
+    let stream = std::net::TcpStream::from(descriptor);
+    stream.set_nonblocking(true)?;
+    TcpStream::from_std(stream)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_door_that_nobody_named_is_no_service() {
+        let services = Services::default();
+        assert!(matches!(
+            dial(&services).await,
+            Err(FlowEnd::UnknownService)
+        ));
+    }
+
+    #[tokio::test]
+    async fn bytes_pass_both_ways_and_halves_end_alone() {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let (mut ours, mut theirs) = (
+            to_stream(ours.into()).unwrap(),
+            to_stream(theirs.into()).unwrap(),
+        );
+        ours.write_all(b"hello").await.unwrap();
+        ours.shutdown().await.unwrap();
+        let mut got = Vec::new();
+        theirs.read_to_end(&mut got).await.unwrap();
+        assert_eq!(got, b"hello");
+        theirs.write_all(b"bye").await.unwrap();
+        drop(theirs);
+        got.clear();
+        ours.read_to_end(&mut got).await.unwrap();
+        assert_eq!(got, b"bye");
+    }
+
+    #[test]
+    fn an_abstract_name_is_written_as_ss_does() {
+        let address = parse_address("@port-linker-0-ab").unwrap();
+        assert_eq!(address.as_abstract_name(), Some(&b"port-linker-0-ab"[..]));
+        let path = parse_address("/run/agent.sock").unwrap();
+        assert_eq!(
+            path.as_pathname().and_then(|p| p.to_str()),
+            Some("/run/agent.sock")
+        );
+    }
+}
