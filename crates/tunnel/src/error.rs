@@ -1,4 +1,4 @@
-//! The codes that cross a border: stream resets, connection closes, and errors told to Python.
+//! Define the codes that cross a border: stream resets, connection closes, errors reported to Python.
 
 use quinn::VarInt;
 
@@ -35,7 +35,7 @@ impl FlowEnd {
         Self::OtherOwner,
     ];
 
-    /// The number on the wire, from 1.
+    /// Return the number on the wire, from 1.
     pub fn code(self) -> VarInt {
         VarInt::from_u32(match self {
             Self::Reset => 1,
@@ -49,7 +49,7 @@ impl FlowEnd {
         })
     }
 
-    /// The reason of a number off the wire; one that is unknown counts as a reset.
+    /// Return the reason of a number off the wire. An unknown one counts as a reset.
     pub fn from_code(code: VarInt) -> Self {
         Self::ALL
             .into_iter()
@@ -57,7 +57,7 @@ impl FlowEnd {
             .unwrap_or(Self::Reset)
     }
 
-    /// Whether the flow never reached its service.
+    /// Return whether the flow never reached its service.
     pub fn is_refusal(self) -> bool {
         !matches!(self, Self::Reset | Self::Dropped | Self::Protocol)
     }
@@ -66,7 +66,7 @@ impl FlowEnd {
 /// Why a whole connection ends; travels in CONNECTION_CLOSE and, as text, in `closed` events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CloseReason {
-    /// Asked for by the own side's Python.
+    /// Python on this side asked for it.
     Shutdown,
     /// The first message did not carry the announced secret.
     WrongSecret,
@@ -74,14 +74,14 @@ pub enum CloseReason {
     Protocol,
     /// The peer ended the connection on purpose.
     PeerShutdown,
-    /// Nothing was heard for as long as the lease runs.
+    /// Nothing came for as long as the lease runs.
     IdleTimeout,
     /// TLS, transport or socket trouble.
     Transport,
 }
 
 impl CloseReason {
-    /// The number on the wire.
+    /// Return the number on the wire.
     pub fn code(self) -> VarInt {
         VarInt::from_u32(match self {
             Self::Shutdown | Self::PeerShutdown => 0,
@@ -92,7 +92,7 @@ impl CloseReason {
         })
     }
 
-    /// The name in a `closed` event.
+    /// Return the name in a `closed` event.
     pub fn name(self) -> &'static str {
         match self {
             Self::Shutdown => "shutdown",
@@ -104,7 +104,7 @@ impl CloseReason {
         }
     }
 
-    /// What the end of a connection means to us.
+    /// Return the reason that the end of a connection has for this side.
     pub fn from_error(error: &quinn::ConnectionError) -> Self {
         use quinn::ConnectionError as E;
         match error {
@@ -125,7 +125,7 @@ impl CloseReason {
 /// What keeps a link from coming up; the code is the `code` of an `error` event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LinkError {
-    /// A stable word in the vocabulary, see docs/tunnel.md.
+    /// A stable code, see docs/tunnel.md.
     pub code: &'static str,
     /// More for a log; free of secrets.
     pub detail: String,

@@ -1,11 +1,19 @@
-//! What a link tells its owner.
+//! Notify the owner of a connection of what happened.
 
 use std::net::SocketAddr;
 
 use tokio::sync::mpsc;
 
-use crate::conn::route::Via;
 use crate::error::CloseReason;
+
+/// What carries the packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Via {
+    /// Our own UDP socket.
+    Udp,
+    /// The stdio link, by way of Python.
+    Relay,
+}
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,7 +27,7 @@ pub enum Event {
     Quiet,
     /// The peer acknowledges again.
     Heard,
-    /// Packets go another way now.
+    /// Packets are sent another way now.
     PathChanged {
         /// What carries them.
         via: Via,

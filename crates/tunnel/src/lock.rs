@@ -1,8 +1,8 @@
-//! How all shared state is locked.
+//! Lock shared state.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Lock, whatever happened to another holder: the data are counters and maps, never half-made.
+/// Lock, even after a panic of another holder: the data are counters and maps, never half-made.
 pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! The executable: `port-linker-tunnel --control-fd N`. Everything else comes over that socket.
+//! Run the sidecar: `port-linker-tunnel --control-fd N`. Everything else comes over that socket.
 
 use std::os::fd::{FromRawFd, OwnedFd};
 use std::process::ExitCode;
@@ -53,7 +53,8 @@ fn run(number: i32) -> ExitCode {
     }
 }
 
-/// A flow takes one descriptor; the usual soft limit of 1,024 is less than our bound of flows.
+/// Raise the limit: a flow takes one descriptor, and the usual soft limit of 1,024 is less than the
+/// bound of flows.
 fn raise_descriptor_limit() {
     let limit = getrlimit(Resource::Nofile);
     let _ = setrlimit(

@@ -71,7 +71,7 @@ fn row() -> impl Strategy<Value = Vec<Vec<u8>>> {
     broken.prop_shuffle()
 }
 
-/// Headers of QUIC with ids that the gate knows, and a probe.
+/// Headers of QUIC with ids that the gate accepts, and a probe.
 fn packet() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![
         Just([&[0x40][..], &[7; 8], &[0; 40]].concat()),

@@ -151,7 +151,7 @@ async fn a_reset_behind_a_fin_is_noticed_at_once_and_comes_second() {
     }
 }
 
-/// As iperf3 does after each test: who came in between was told that nobody is there.
+/// As iperf3 does after each test: a client in between was refused.
 #[tokio::test]
 async fn a_service_that_opens_its_port_anew_is_reached() {
     let pair = pair(1, 0.0).await;
@@ -185,7 +185,7 @@ async fn a_reset_waits_for_a_stalled_reader_but_not_for_ever() {
     far.write_all(&[5; 1_000_000]).await.unwrap();
     let began = Instant::now();
     reset(far);
-    while pair.host.link.open_flows() > 0 {
+    while pair.host.link.flows.count() > 0 {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     let took = began.elapsed();

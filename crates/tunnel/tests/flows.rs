@@ -207,7 +207,7 @@ async fn dropped_flows_are_reset_on_both_sides() {
     tcp.write_all(b"x").await.unwrap();
     let (mut served, _) = timeout(LIMIT, service.accept()).await.unwrap().unwrap();
     served.read_exact(&mut [0]).await.unwrap();
-    pair.host.link.drop_flows(None);
+    pair.host.link.flows.reset(None);
     assert!(
         timeout(LIMIT, tcp.read(&mut [0; 8]))
             .await
@@ -220,7 +220,7 @@ async fn dropped_flows_are_reset_on_both_sides() {
             .unwrap()
             .is_err()
     );
-    while pair.host.link.open_flows() > 0 {
+    while pair.host.link.flows.count() > 0 {
         tokio::task::yield_now().await;
     }
 }

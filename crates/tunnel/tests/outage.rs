@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::{HOST, Pair, TARGET, pair, pattern, wait_event};
-use port_linker_tunnel::conn::route::Via;
 use port_linker_tunnel::event::Event;
+use port_linker_tunnel::event::Via;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::OwnedReadHalf;
 use tokio::net::{TcpStream, UnixDatagram};
@@ -270,7 +270,7 @@ async fn a_new_socket_after_a_sleep_is_used_at_once_though_the_relay_was_in_use(
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_end_of_the_peer_is_told() {
+async fn the_end_of_the_peer_is_reported() {
     let mut pair = pair(10, 0.0).await;
     pair.ends.target.quic.close(0u32.into(), b"");
     wait_event(&mut pair.ends.host_events, |event| {

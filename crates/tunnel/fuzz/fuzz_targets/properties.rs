@@ -54,7 +54,7 @@ pub fn datagrams(packets: Vec<Vec<u8>>) {
     }
 }
 
-/// Any UDP payload passes the gate only by an id that it knows, and is no probe without the key.
+/// Any UDP payload passes the gate only by an id that it accepts, and is not a probe without the key.
 pub fn packets(bytes: &[u8]) {
     assert!(!Gate::default().is_open_for(bytes));
     let (gate, own, announced) = (Gate::default(), [7; OWN_ID_BYTES], [9; ANNOUNCED_ID_BYTES]);

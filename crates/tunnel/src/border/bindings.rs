@@ -1,4 +1,4 @@
-//! The bindings that Python handed over, each with the task that takes from it. Border.
+//! Keep the bindings that Python handed over, each with the task that takes from it.
 
 use std::collections::HashMap;
 use std::os::fd::OwnedFd;
@@ -12,6 +12,7 @@ use crate::error::LinkError;
 use crate::event::{Event, EventsTx};
 use crate::flow::tcp::host::run_accept;
 use crate::flow::udp::host::UdpBinding;
+use crate::flow::udp::socket::tune;
 
 /// Bindings by the number that Python gave them.
 #[derive(Default)]
@@ -40,9 +41,9 @@ impl Bindings {
                 let listener = std::net::TcpListener::from(descriptor);
                 listener.set_nonblocking(true).map_err(trouble)?;
                 let listener = TcpListener::from_std(listener).map_err(trouble)?;
-                let link = host.link.clone();
+                let flows = host.link.flows.clone();
                 tokio::spawn(async move {
-                    let error = run_accept(link, listener, service, own_user).await;
+                    let error = run_accept(flows, listener, service, own_user).await;
                     let _ = events.send(Event::Note(format!("binding {binding}: {error}")));
                 })
             }
@@ -50,7 +51,7 @@ impl Bindings {
                 let socket = std::net::UdpSocket::from(descriptor);
                 socket.set_nonblocking(true).map_err(trouble)?;
                 let socket = Arc::new(UdpSocket::from_std(socket).map_err(trouble)?);
-                crate::flow::udp::tune(&socket);
+                tune(&socket);
                 let binding = UdpBinding {
                     id: binding,
                     service,
@@ -67,7 +68,7 @@ impl Bindings {
         Ok(())
     }
 
-    /// Stop to take from a binding. Its TCP flows go on; its UDP associations end.
+    /// Stop taking from a binding. Its TCP flows continue; its UDP associations end.
     pub fn release(&mut self, host: Option<&HostLink>, binding: u64) {
         if let Some(task) = self.tasks.remove(&binding) {
             task.abort();
@@ -77,7 +78,7 @@ impl Bindings {
         }
     }
 
-    /// Stop to take from all.
+    /// Stop taking from all.
     pub fn clear(&mut self) {
         for (_, task) in self.tasks.drain() {
             task.abort();

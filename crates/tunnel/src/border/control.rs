@@ -1,4 +1,4 @@
-//! The commands from Python to the sidecar: one JSON object a line. Border; pure.
+//! Parse the commands of Python: one JSON object a line. Pure.
 //!
 //! Documented in docs/tunnel.md; `tests/control_samples.jsonl` holds a line of each, and both
 //! sides' tests parse it. Unknown keys are skipped, an unknown command is answered with an error.
@@ -8,11 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use serde::Deserialize;
 
-pub use super::reports::{
-    ConnectionReport, Report, ServiceReport, StatsReport, encode_reply, encode_report,
-};
-
-/// Version of the vocabulary; the first line each way says it.
+/// Version of the vocabulary; the first line each way carries it.
 pub const VERSION: u32 = 2;
 /// A line is not longer: 8,192 services of at most 230 bytes fit, which is two IPv6 addresses.
 pub const MAX_LINE_BYTES: usize = 2 * 1024 * 1024;
@@ -31,7 +27,7 @@ fn lease_s() -> u64 {
     12 * 3600
 }
 
-/// What Python asks for.
+/// A line of Python.
 #[derive(Clone, Debug, Deserialize, PartialEq)]
 #[serde(tag = "cmd", rename_all = "snake_case")]
 pub enum Command {
@@ -50,7 +46,7 @@ pub enum Command {
         #[serde(default)]
         own_user: bool,
     },
-    /// Stop to take new ones; open flows go on. Answered by `released`.
+    /// Stop taking new ones; open flows continue. Answered by `released`.
     Release { binding: u64 },
     /// Target: what may be dialled, whole.
     Services {
@@ -59,7 +55,7 @@ pub enum Command {
         #[serde(default)]
         owners: HashMap<String, u32>,
     },
-    /// Target: where the agent itself is entered, a path or "@name".
+    /// Target: the address of the agent's own socket, a path or "@name".
     Door { address: String },
     /// Host: carry a stream to the agent's door. One descriptor.
     Enter { fds: usize },
@@ -68,16 +64,46 @@ pub enum Command {
         #[serde(default)]
         service: Option<String>,
     },
-    /// Host: go on with a new UDP socket, at once.
+    /// Host: continue with a new UDP socket, at once.
     Rebind,
     /// Attach the path of last resort (one descriptor), or take it away (none).
     Path { fds: usize },
-    /// What the peer says over the stdio link: whether its packets lack acknowledgements.
+    /// Whether the peer's packets lack acknowledgements, as it reports over the stdio link.
     PeerQuiet { is_quiet: bool },
     /// Answered by `stats`.
     Stats,
     /// End the connection and the process.
     Shutdown,
+}
+
+impl Command {
+    /// Return how many descriptors come with the line.
+    pub fn fds(&self) -> usize {
+        match self {
+            Self::Adopt { fds, .. } | Self::Path { fds } | Self::Enter { fds } => *fds,
+            _ => 0,
+        }
+    }
+
+    /// Return the command's word in the vocabulary.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Hello { .. } => "hello",
+            Self::Start(_) => "start",
+            Self::Peer(_) => "peer",
+            Self::Adopt { .. } => "adopt",
+            Self::Release { .. } => "release",
+            Self::Services { .. } => "services",
+            Self::Door { .. } => "door",
+            Self::Enter { .. } => "enter",
+            Self::ResetFlows { .. } => "reset_flows",
+            Self::Rebind => "rebind",
+            Self::Path { .. } => "path",
+            Self::PeerQuiet { .. } => "peer_quiet",
+            Self::Stats => "stats",
+            Self::Shutdown => "shutdown",
+        }
+    }
 }
 
 /// Which side this is.
@@ -132,7 +158,7 @@ impl std::fmt::Debug for Peer {
     }
 }
 
-/// Why a line is no command.
+/// Why a line is not a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LineError {
     /// A command that a newer side may know.

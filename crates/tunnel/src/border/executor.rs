@@ -1,19 +1,21 @@
-//! Carries out the commands. Border.
+//! Carry out the commands of Python.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 
 use super::bindings::Bindings;
-use super::control::{Command, MAX_DESCRIPTORS, Peer, Report, Start, VERSION};
+use super::control::{Command, Peer, Role, Start, VERSION, parse_hex, to_hex};
 use super::fdpass::LineReader;
-use super::report::read_stats;
+use super::reports::{Report, read_stats};
+use crate::conn::control_stream::Introduction;
 use crate::conn::host::HostLink;
-pub use crate::conn::session::bad;
-use crate::conn::session::{Started, parse_introduction};
+use crate::conn::session::{Place, Session};
+use crate::conn::transport::Congestion;
 use crate::error::LinkError;
 use crate::event::EventsTx;
 use crate::flow::services::{MAX_ADDRESSES, MAX_SERVICES, Services};
@@ -23,60 +25,65 @@ use crate::flow::tcp::door;
 /// How an attempt to connect ended.
 pub type Connected = Result<HostLink, LinkError>;
 
-/// The one session that a process serves.
-pub struct Session {
+/// Make an error that is the other side's mistake.
+pub fn bad(detail: impl ToString) -> LinkError {
+    LinkError::new("bad-command", detail)
+}
+
+/// Carries out the commands, one session for each process.
+pub struct Executor {
     events: EventsTx,
     connected: mpsc::UnboundedSender<Connected>,
     services: Arc<Services>,
     stats: Arc<Stats>,
-    started: Option<Started>,
+    session: Option<Session>,
     host: Option<HostLink>,
     bindings: Bindings,
     is_greeted: bool,
 }
 
-impl Session {
-    /// Nothing asked for yet. Attempts to connect end in `connected`.
+impl Executor {
+    /// Start without a session. Attempts to connect end in `connected`.
     pub fn new(events: EventsTx, connected: mpsc::UnboundedSender<Connected>) -> Self {
         Self {
             events,
             connected,
             services: Arc::default(),
             stats: Arc::default(),
-            started: None,
+            session: None,
             host: None,
             bindings: Bindings::default(),
             is_greeted: false,
         }
     }
 
-    /// The attempt to connect succeeded.
+    /// Store the link of an attempt to connect that succeeded.
     pub fn take_host(&mut self, host: HostLink) {
         self.stats = host.link.stats.clone();
         self.host = Some(host);
     }
 
-    /// The connection has ended: nothing is carried any more.
+    /// Stop taking from the bindings: the connection has ended.
     pub fn take_closed(&mut self) {
         self.bindings.clear();
     }
 
-    /// End the connection, and tell the peer if it listens.
+    /// End the connection, and notify the peer if it still reads.
     pub async fn close(&mut self) {
         self.bindings.clear();
-        if let Some(started) = self.started.take() {
-            started.close().await;
+        if let Some(session) = self.session.take() {
+            session.close().await;
         }
     }
 
-    /// Carry out one command; its answer, if it has one at once.
+    /// Carry out one command, and return its answer if it has one at once.
     pub fn carry_out(
         &mut self,
         command: Command,
         reader: &mut LineReader,
     ) -> Result<Option<Report>, LinkError> {
         // First of all, so that a command that fails does not leave its descriptor to the next one.
-        let descriptor = take_descriptor(&command, reader);
+        let descriptor = reader.take_one(command.fds());
         if !self.is_greeted && !matches!(command, Command::Hello { .. }) {
             return Err(LinkError::new("version", "the first line must be hello"));
         }
@@ -99,14 +106,15 @@ impl Session {
             }
             Command::Services { table, owners } => self.set_services(table, owners)?,
             Command::Door { address } => self.set_door(&address)?,
-            Command::Enter { .. } => {
-                door::enter(&Self::connected_host(self.host.as_ref())?.link, descriptor?)?
-            }
+            Command::Enter { .. } => door::enter(
+                &Self::connected_host(self.host.as_ref())?.link.flows,
+                descriptor?,
+            )?,
             Command::ResetFlows { service } => self.reset_flows(service.as_deref()),
-            Command::Rebind => self.started()?.rebind()?,
-            Command::Path { fds: 0 } => self.started()?.set_relay(None)?,
-            Command::Path { .. } => self.started()?.set_relay(Some(descriptor?))?,
-            Command::PeerQuiet { is_quiet } => self.started()?.set_peer_quiet(is_quiet),
+            Command::Rebind => self.session()?.rebind()?,
+            Command::Path { fds: 0 } => self.session()?.set_relay(None)?,
+            Command::Path { .. } => self.session()?.set_relay(Some(descriptor?))?,
+            Command::PeerQuiet { is_quiet } => self.session()?.set_peer_quiet(is_quiet),
             Command::Stats => return Ok(Some(self.read_stats())),
             Command::Shutdown => {} // ended the loop before
         }
@@ -123,30 +131,37 @@ impl Session {
     }
 
     fn start(&mut self, start: &Start) -> Result<Report, LinkError> {
-        if self.started.is_some() {
+        if self.session.is_some() {
             return Err(bad("started before"));
         }
-        let (started, report) = Started::open(start, &self.services, &self.stats, &self.events)?;
-        self.started = Some(started);
-        Ok(report)
+        let congestion =
+            Congestion::parse(start.congestion.as_deref()).ok_or_else(|| bad("congestion"))?;
+        let (place, services, stats) = (parse_place(start), &self.services, &self.stats);
+        let (session, listening) =
+            Session::open(&place, congestion, services, stats, &self.events)?;
+        self.session = Some(session);
+        Ok(Report::Listening {
+            port: listening.port,
+            fingerprint: to_hex(&listening.fingerprint),
+        })
     }
 
-    fn started(&self) -> Result<&Started, LinkError> {
-        self.started.as_ref().ok_or_else(|| bad("not started"))
+    fn session(&self) -> Result<&Session, LinkError> {
+        self.session.as_ref().ok_or_else(|| bad("not started"))
     }
 
     fn peer(&mut self, peer: &Peer) -> Result<(), LinkError> {
         let introduction =
             parse_introduction(peer).ok_or_else(|| bad("hex of the wrong length"))?;
-        let started = self.started()?;
-        if started.introduce(&introduction)? {
+        let session = self.session()?;
+        if session.introduce(&introduction)? {
             return Ok(());
         }
         if self.host.is_some() {
             return Err(bad("connected before"));
         }
         let connected = self.connected.clone();
-        started.connect(introduction, self.events.clone(), move |done| {
+        session.connect(introduction, self.events.clone(), move |done| {
             let _ = connected.send(done);
         });
         Ok(())
@@ -190,39 +205,48 @@ impl Session {
 
     fn reset_flows(&self, service: Option<&str>) {
         if let Some(host) = &self.host {
-            host.link.drop_flows(service);
+            host.link.flows.reset(service);
         }
-        if let Some(target) = self.started.as_ref().and_then(Started::target_link) {
-            target.link.drop_flows(service);
+        if let Some(target) = self.session.as_ref().and_then(Session::target_link) {
+            target.link.flows.reset(service);
             target.udp.drop_service(service);
         }
     }
 
     fn read_stats(&self) -> Report {
-        let started = self.started.as_ref();
+        let session = self.session.as_ref();
         let link = match &self.host {
             Some(host) => Some(host.link.clone()),
-            None => started
-                .and_then(Started::target_link)
+            None => session
+                .and_then(Session::target_link)
                 .map(|target| target.link),
         };
-        let refused = started.map_or(0, Started::refused_sends);
-        let acked = started.map_or(0, Started::acked_packets);
+        let refused = session.map_or(0, Session::refused_sends);
+        let acked = session.map_or(0, Session::acked_packets);
         let report = read_stats(link.as_deref(), &self.stats, refused, acked);
         Report::Stats(Box::new(report))
     }
 }
 
-/// Take what came with a line; what is more than the one that a command can use is closed.
-fn take_descriptor(command: &Command, reader: &mut LineReader) -> Result<OwnedFd, LinkError> {
-    let fds = match command {
-        Command::Adopt { fds, .. } | Command::Path { fds } | Command::Enter { fds } => *fds,
-        _ => 0,
-    };
-    let taken: Vec<_> = (0..fds.min(MAX_DESCRIPTORS))
-        .map_while(|_| reader.take_descriptor())
-        .collect();
-    <[OwnedFd; 1]>::try_from(taken)
-        .map(|[descriptor]| descriptor)
-        .map_err(|_| LinkError::new("bad-descriptor", "one descriptor must come with the line"))
+/// Return where a session opens its port.
+fn parse_place(start: &Start) -> Place {
+    match start.role {
+        Role::Host => Place::Host,
+        Role::Target => Place::Target {
+            ip: start.bind.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
+            first_port: start.first_port,
+            last_port: start.last_port,
+        },
+    }
+}
+
+/// Return what was exchanged over SSH; None for hex of the wrong length.
+fn parse_introduction(peer: &Peer) -> Option<Introduction> {
+    Some(Introduction {
+        fingerprint: parse_hex(&peer.fingerprint)?,
+        secret: parse_hex(&peer.secret)?,
+        connection_id: parse_hex(&peer.connection_id)?,
+        addresses: peer.addresses.clone(),
+        lease: Duration::from_secs(peer.lease_s),
+    })
 }

@@ -1,4 +1,4 @@
-//! Lines and descriptors off a Unix socket. Border.
+//! Read lines and descriptors off a Unix socket.
 
 use std::collections::VecDeque;
 use std::io::{self, IoSliceMut};
@@ -10,15 +10,16 @@ use tokio::io::Interest;
 use tokio::net::UnixStream;
 
 use super::control::{MAX_DESCRIPTORS, MAX_LINE_BYTES};
+use crate::error::LinkError;
 
-/// Reads commands; descriptors queue up in the order in which they came.
+/// Reads lines, and queues descriptors in the order in which they came.
 pub struct LineReader {
     bytes: Vec<u8>,
     descriptors: VecDeque<OwnedFd>,
 }
 
 impl LineReader {
-    /// Nothing read yet.
+    /// Start with nothing read.
     pub fn new() -> Self {
         Self {
             bytes: Vec::new(),
@@ -26,7 +27,7 @@ impl LineReader {
         }
     }
 
-    /// The next line without its newline; None when the other side has closed. Cancel-safe.
+    /// Return the next line without its newline; None when the other side has closed. Cancel-safe.
     pub async fn next(&mut self, socket: &UnixStream) -> io::Result<Option<Vec<u8>>> {
         loop {
             if let Some(at) = self.bytes.iter().position(|byte| *byte == b'\n') {
@@ -51,8 +52,20 @@ impl LineReader {
     }
 
     /// Take the oldest descriptor that no command has taken.
-    pub fn take_descriptor(&mut self) -> Option<OwnedFd> {
+    fn take_descriptor(&mut self) -> Option<OwnedFd> {
         self.descriptors.pop_front()
+    }
+
+    /// Take what came with a line of `count` descriptors. More than the one that a command can use is
+    /// closed.
+    pub fn take_one(&mut self, count: usize) -> Result<OwnedFd, LinkError> {
+        let taken: Vec<_> = (0..count.min(MAX_DESCRIPTORS))
+            .map_while(|_| self.take_descriptor())
+            .collect();
+        let detail = "one descriptor must come with the line";
+        <[OwnedFd; 1]>::try_from(taken)
+            .map(|[descriptor]| descriptor)
+            .map_err(|_| LinkError::new("bad-descriptor", detail))
     }
 
     fn read(&mut self, socket: &UnixStream) -> io::Result<usize> {
@@ -70,7 +83,7 @@ impl LineReader {
                 self.descriptors.extend(descriptors);
             }
         }
-        // What nobody asked for is closed, the oldest last.
+        // What is too much is closed; the oldest stay.
         self.descriptors.truncate(MAX_DESCRIPTORS);
         self.bytes.extend_from_slice(&buffer[..message.bytes]);
         Ok(message.bytes)

@@ -1,11 +1,15 @@
-//! The events from the sidecar to Python: one JSON object a line. Border; pure.
+//! Report to Python: events, answers and counters, one JSON object a line.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use serde::Serialize;
 
-/// What the sidecar tells.
+use crate::conn::link::Link;
+use crate::event::{Event, Via};
+use crate::flow::stats::Stats;
+
+/// A line to Python.
 #[derive(Clone, Debug, Serialize, PartialEq)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Report {
@@ -19,7 +23,7 @@ pub enum Report {
     Listening { port: u16, fingerprint: String },
     /// The connection is up and introduced.
     Connected { address: SocketAddr },
-    /// The binding's socket is in our hands; the sender may close its copy of the descriptor.
+    /// The binding's socket has arrived; the sender may close its copy of the descriptor.
     Adopted { binding: u64 },
     /// No new connection is taken from it any more.
     Released { binding: u64 },
@@ -103,8 +107,77 @@ pub fn encode_reply(report: &Report, re: Option<u64>) -> Vec<u8> {
         #[serde(skip_serializing_if = "Option::is_none")]
         re: Option<u64>,
     }
-    // Serialising to memory fails only for maps with keys that are no text; ours are.
+    // Serialising to memory fails only for maps with keys that are not text; ours are text.
     let mut line = serde_json::to_vec(&Reply { report, re }).unwrap_or_default();
     line.push(b'\n');
     line
 }
+
+/// Return the report of an event.
+pub fn explain(event: Event) -> Report {
+    match event {
+        Event::Connected { address } => Report::Connected { address },
+        Event::Quiet => Report::Quiet,
+        Event::Heard => Report::Heard,
+        Event::PathChanged { via, address } => {
+            let via = match via {
+                Via::Udp => "udp",
+                Via::Relay => "relay",
+            };
+            Report::PathChanged { via, address }
+        }
+        Event::Closed { reason, detail } => Report::Closed {
+            reason: reason.name(),
+            detail,
+        },
+        Event::Note(message) => Report::Log {
+            level: "warning",
+            message,
+        },
+    }
+}
+
+/// Read all counters.
+pub fn read_stats(
+    link: Option<&Link>,
+    stats: &Stats,
+    refused_sends: u64,
+    acked_packets: u64,
+) -> StatsReport {
+    let services = stats.read().into_iter().map(|(key, reading)| {
+        let report = ServiceReport {
+            up_bytes: reading.up,
+            down_bytes: reading.down,
+            flows_open: reading.open,
+            flows_total: reading.total,
+            refused: reading.refused,
+        };
+        (key, report)
+    });
+    StatsReport {
+        services: services.collect(),
+        connection: link.map(read_connection),
+        refused_sends,
+        acked_packets,
+    }
+}
+
+fn read_connection(link: &Link) -> ConnectionReport {
+    let stats = link.connection.stats();
+    ConnectionReport {
+        address: link.connection.remote_address().to_string(),
+        rtt_ms: stats.path.rtt.as_secs_f64() * 1000.0,
+        cwnd_bytes: stats.path.cwnd,
+        mtu: stats.path.current_mtu,
+        sent_packets: stats.path.sent_packets,
+        lost_packets: stats.path.lost_packets,
+        sent_bytes: stats.udp_tx.bytes,
+        received_bytes: stats.udp_rx.bytes,
+        congestion_events: stats.path.congestion_events,
+        black_holes: stats.path.black_holes_detected,
+    }
+}
+
+#[cfg(test)]
+#[path = "reports_tests.rs"]
+mod tests;

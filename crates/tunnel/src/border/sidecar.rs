@@ -1,4 +1,4 @@
-//! The sidecar's process: lines in, lines out. Border.
+//! Serve the control socket of the process: commands in, reports out.
 
 use std::io;
 
@@ -6,12 +6,10 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::UnixStream;
 use tokio::sync::mpsc;
 
-use super::control::{
-    Command, LineError, Report, VERSION, encode_reply, encode_report, parse_command, parse_number,
-};
-use super::executor::{Connected, Session, bad};
+use super::control::{Command, LineError, VERSION, parse_command, parse_number};
+use super::executor::{Connected, Executor, bad};
 use super::fdpass::LineReader;
-use super::report::explain;
+use super::reports::{Report, encode_reply, encode_report, explain};
 use crate::error::LinkError;
 use crate::event::Event;
 
@@ -22,23 +20,23 @@ enum Input {
 
 struct Sidecar {
     socket: UnixStream,
-    session: Session,
-    /// Of the question to connect, which is answered when the attempt has ended.
+    executor: Executor,
+    /// The number of the question to connect, which is answered when the attempt has ended.
     connecting: Option<u64>,
 }
 
-/// Serve one control socket until it closes or says `shutdown`.
+/// Serve one control socket until it closes or `shutdown` comes.
 pub async fn run_sidecar(socket: UnixStream) -> io::Result<()> {
     let (events, mut events_rx) = mpsc::unbounded_channel();
     let (connected, mut connected_rx) = mpsc::unbounded_channel();
     let mut sidecar = Sidecar {
         socket,
-        session: Session::new(events, connected),
+        executor: Executor::new(events, connected),
         connecting: None,
     };
     let served = sidecar.serve(&mut events_rx, &mut connected_rx).await;
-    // Also when Python is gone: the peer shall hear it now, and not when the lease is over.
-    sidecar.session.close().await;
+    // Also when Python is gone, so that the peer need not wait for the end of the lease.
+    sidecar.executor.close().await;
     served
 }
 
@@ -50,7 +48,7 @@ impl Sidecar {
     ) -> io::Result<()> {
         let mut reader = LineReader::new();
         let (version, pid) = (env!("CARGO_PKG_VERSION"), std::process::id());
-        self.tell(&Report::Ready {
+        self.report(&Report::Ready {
             v: VERSION,
             version,
             pid,
@@ -73,11 +71,11 @@ impl Sidecar {
         }
     }
 
-    async fn tell(&mut self, report: &Report) -> io::Result<()> {
+    async fn report(&mut self, report: &Report) -> io::Result<()> {
         self.socket.write_all(&encode_report(report)).await
     }
 
-    /// Answer a question: with its number, so that a late answer is not taken for another's.
+    /// Answer a question with its number, so that a late answer is not taken for another's.
     async fn reply(&mut self, report: &Report, number: Option<u64>) -> io::Result<()> {
         self.socket.write_all(&encode_reply(report, number)).await
     }
@@ -114,7 +112,7 @@ impl Sidecar {
         };
         let name = command.name();
         let is_peer = matches!(command, Command::Peer(_));
-        match self.session.carry_out(command, reader) {
+        match self.executor.carry_out(command, reader) {
             Ok(Some(report)) => self.reply(&report, number).await?,
             Ok(None) if is_peer => self.connecting = number,
             Ok(None) => {}
@@ -127,7 +125,7 @@ impl Sidecar {
         match input {
             Input::Connected(Ok(host)) => {
                 let address = host.address;
-                self.session.take_host(host);
+                self.executor.take_host(host);
                 let number = self.connecting.take();
                 self.reply(&Report::Connected { address }, number).await
             }
@@ -137,9 +135,9 @@ impl Sidecar {
             }
             Input::Event(event) => {
                 if matches!(event, Event::Closed { .. }) {
-                    self.session.take_closed();
+                    self.executor.take_closed();
                 }
-                self.tell(&explain(event)).await
+                self.report(&explain(event)).await
             }
         }
     }

@@ -1,26 +1,17 @@
-//! How long what was sent has waited for an acknowledgement: the only sign of life. Pure.
+//! Measure how long what was sent has waited for an acknowledgement, the only sign of life. Pure.
 //!
 //! Bytes that arrive prove nothing: anybody who saw a connection id can send some, and a path that
-//! passes one way only brings them, too. An acknowledgement is authenticated by QUIC, and it says that
-//! both directions work. Signs of another path (before a switch, by the relay) do not count.
+//! passes one way only brings them, too. An acknowledgement is authenticated by QUIC, and it
+//! proves that both directions work. Signs of another path (before a switch, by the relay) do not count.
 
 use std::time::{Duration, Instant};
 
-/// An acknowledgement of what was sent longer ago says nothing about the path of now.
+use crate::net::pulse::Acked;
+
+/// An acknowledgement of what was sent longer ago proves nothing about the current path.
 const LATELY: Duration = Duration::from_secs(10);
 /// A look that comes so late was held up here, and so was the reading of acknowledgements.
 const LATE: Duration = Duration::from_secs(1);
-
-/// The newest packet that was acknowledged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Acked {
-    /// When it was sent.
-    pub sent: Instant,
-    /// When its acknowledgement came.
-    pub at: Instant,
-    /// Whether others were still in flight then.
-    pub more_in_flight: bool,
-}
 
 /// What a connection shows at one moment.
 #[derive(Clone, Copy, Debug, Default)]
@@ -47,7 +38,7 @@ pub struct Life {
 }
 
 impl Life {
-    /// A path that has just answered.
+    /// Start with a path that has just answered.
     pub fn new(now: Instant) -> Self {
         Self {
             frames: 0,
@@ -58,19 +49,19 @@ impl Life {
         }
     }
 
-    /// Packets go another way from now on. `is_proven`: that way has just answered.
+    /// Start to measure another path. `is_proven`: it has just answered.
     pub fn change_path(&mut self, is_proven: bool, now: Instant) {
         self.path_since = now;
         self.waits_since = None;
         self.is_proven = is_proven;
     }
 
-    /// Whether the path has answered at all.
+    /// Return whether the path has answered at all.
     pub fn is_proven(&self) -> bool {
         self.is_proven
     }
 
-    /// For how long what was sent has waited for an answer.
+    /// Return for how long what was sent has waited for an answer.
     pub fn silence(&mut self, signs: &Signs, now: Instant) -> Duration {
         let mut since = std::mem::replace(&mut self.looked_at, now).max(self.path_since);
         if now.saturating_duration_since(since) > LATE {

@@ -1,4 +1,4 @@
-//! A verifier that accepts exactly one certificate, for either side.
+//! Accept exactly one certificate, for either side.
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{WebPkiSupportedAlgorithms, ring as provider};
@@ -9,7 +9,7 @@ use rustls::{DigitallySignedStruct, DistinguishedName, SignatureScheme};
 /// SHA-256 of a certificate's DER.
 pub type Fingerprint = [u8; 32];
 
-/// The fingerprint of a certificate.
+/// Return the fingerprint of a certificate.
 pub fn fingerprint(certificate: &[u8]) -> Fingerprint {
     let digest = ring::digest::digest(&ring::digest::SHA256, certificate);
     let mut out = [0; 32];
@@ -25,7 +25,7 @@ pub struct Pin {
 }
 
 impl Pin {
-    /// Accept that one.
+    /// Accept the certificate with this fingerprint.
     pub fn new(expected: Fingerprint) -> Self {
         Self {
             expected,

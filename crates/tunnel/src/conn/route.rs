@@ -1,7 +1,7 @@
-//! Over what the host sends its QUIC packets: UDP, or the path of last resort. Pure.
+//! Decide over what the host sends its QUIC packets: UDP, or the path of last resort. Pure.
 //!
-//! The relay is a descriptor whose other end hands packets to the stdio link. It is used when what goes
-//! over UDP has not been acknowledged for `QUIET`, or when the peer says so of its packets, and left
+//! The relay is a descriptor whose other end hands packets to the stdio link. It is used when what is sent
+//! over UDP was not acknowledged for `QUIET`, or when the peer reports that of its packets. It is left
 //! when UDP has answered two probes in a row, so that one lucky probe does not flap. The target follows:
 //! it answers to wherever the last packet came from.
 
@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::life::{Life, Signs};
+use crate::event::Via;
 
 /// Unanswered for this long, and a round trip: the path counts as silent. With the ticks (250 ms)
 /// on top, new flows move within 3 s of the first packet that was lost.
@@ -16,7 +17,7 @@ pub const QUIET: Duration = Duration::from_secs(2);
 /// Of a round trip that is added; a longer one is a queue.
 const MAX_RTT: Duration = Duration::from_secs(1);
 /// Unanswered for this long: beats hurry. Three of them go unanswered before the path counts as
-/// silent, and QUIC's own probes; a lost packet or a short burst is no silence.
+/// silent, and QUIC's own probes; a lost packet or a short burst is not silence.
 const WORRY: Duration = Duration::from_millis(750);
 /// One sign of life each, while all is well.
 pub const HEARTBEAT: Duration = Duration::from_secs(2);
@@ -32,16 +33,7 @@ const ANSWERS_TO_RETURN: u32 = 2;
 /// A new socket is for a new network, or for a NAT that forgot us: for so long one answer is enough.
 const FRESH: Duration = QUIET;
 
-/// What carries the packets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Via {
-    /// Our own UDP socket.
-    Udp,
-    /// The stdio link, by way of Python.
-    Relay,
-}
-
-/// What the caller shall do.
+/// What the caller must do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Send a heartbeat that congestion control must not hold back.
@@ -50,10 +42,10 @@ pub enum Action {
     Probe,
     /// Send packets this way from now on.
     Use(Via),
-    /// Tell that nothing is heard any more.
-    TellQuiet,
-    /// Tell that the peer is heard again.
-    TellHeard,
+    /// Report that nothing is acknowledged any more.
+    ReportQuiet,
+    /// Report that the peer acknowledges again.
+    ReportHeard,
 }
 
 /// The state of one connection's path.
@@ -66,7 +58,7 @@ pub struct Route {
     probed_at: Instant,
     rebound_at: Option<Instant>,
     is_quiet: bool,
-    /// The peer says that its packets are not acknowledged.
+    /// The peer reports that its packets are not acknowledged.
     is_peer_quiet: bool,
     /// Probes that wait for their answers, and when they were sent.
     asked: VecDeque<(u64, Instant)>,
@@ -75,7 +67,7 @@ pub struct Route {
 }
 
 impl Route {
-    /// A path over UDP that has answered just now.
+    /// Start with a path over UDP that has just answered.
     pub fn new(now: Instant) -> Self {
         Self {
             via: Via::Udp,
@@ -92,12 +84,12 @@ impl Route {
         }
     }
 
-    /// Where packets go.
+    /// Return where packets are sent.
     pub fn via(&self) -> Via {
         self.via
     }
 
-    /// The relay came, or went.
+    /// Note that the relay came or went.
     pub fn set_relay(&mut self, ready: bool, now: Instant) -> Option<Action> {
         if ready && !self.relay_ready {
             self.beat_at = now.checked_sub(HEARTBEAT).unwrap_or(now); // ask at once
@@ -110,17 +102,17 @@ impl Route {
         Some(Action::Use(Via::Udp))
     }
 
-    /// What the peer says of its own packets, over the stdio link.
+    /// Note the peer's report about its own packets, from the stdio link.
     pub fn set_peer_quiet(&mut self, is_quiet: bool) {
         self.is_peer_quiet = is_quiet;
     }
 
-    /// A probe was sent over UDP.
+    /// Note that a probe was sent over UDP.
     pub fn asked(&mut self, counter: u64, now: Instant) {
         self.asked.push_back((counter, now));
     }
 
-    /// UDP answered a probe. Only the answer to a question of late counts.
+    /// Note that UDP answered a probe. Only the answer to a recent question counts.
     pub fn answered(&mut self, counter: u64, now: Instant) {
         let is_late = |at: Instant| now.saturating_duration_since(at) > QUIET;
         self.asked.retain(|(_, at)| !is_late(*at));
@@ -132,7 +124,7 @@ impl Route {
         }
     }
 
-    /// The UDP socket is a new one: what the old one lacked says nothing, so ask at once.
+    /// Note that the UDP socket is a new one. What the old one lacked proves nothing, so ask at once.
     pub fn rebound(&mut self, now: Instant) {
         self.rebound_at = Some(now);
         self.forget_answers();
@@ -154,12 +146,12 @@ impl Route {
 
     fn use_path(&mut self, via: Via, is_proven: bool, now: Instant) {
         self.via = via;
-        self.is_peer_quiet = false; // it spoke of the other way
+        self.is_peer_quiet = false; // it was about the other path
         self.life.change_path(is_proven, now);
         self.forget_answers();
     }
 
-    /// Called about four times a second, and when there is news.
+    /// Return what to do now. Called about four times a second, and when something changed.
     pub fn tick(&mut self, signs: &Signs, now: Instant) -> Vec<Action> {
         let quiet = QUIET + signs.rtt.min(MAX_RTT);
         let silence = self.life.silence(signs, now);
@@ -177,9 +169,9 @@ impl Route {
         if is_quiet != self.is_quiet {
             self.is_quiet = is_quiet;
             actions.push(if is_quiet {
-                Action::TellQuiet
+                Action::ReportQuiet
             } else {
-                Action::TellHeard
+                Action::ReportHeard
             });
         }
         let is_bad = is_quiet || self.is_peer_quiet;

@@ -1,5 +1,5 @@
 use super::*;
-use crate::conn::life::Acked;
+use crate::net::pulse::Acked;
 
 fn at(start: Instant, ms: u64) -> Instant {
     start + Duration::from_millis(ms)
@@ -52,7 +52,7 @@ fn silence_moves_to_the_relay_and_two_answers_bring_it_back() {
     let start = Instant::now();
     let mut route = relayed(start);
     let told = look(&mut route, start, 3000..3250, Some(2900));
-    assert!(has(&told, Action::TellHeard), "{told:?}");
+    assert!(has(&told, Action::ReportHeard), "{told:?}");
     route.asked(1, at(start, 3000));
     route.answered(1, at(start, 3010));
     let once = look(&mut route, start, 3250..3500, Some(3200));
@@ -91,7 +91,7 @@ fn silence_is_told_in_time_whatever_the_phase_of_the_looks() {
                 let mut now = signs(start, *ms, Some(900));
                 now.frames = if *ms < lost_ms { 0 } else { *ms };
                 let actions = route.tick(&now, at(start, *ms));
-                actions.contains(&Action::TellQuiet)
+                actions.contains(&Action::ReportQuiet)
             })
             .unwrap();
         assert!(told - lost_ms <= 2500, "{told}"); // the rest of 3 s is for who moves flows
@@ -107,7 +107,7 @@ fn what_the_peer_says_of_its_packets_moves_ours_and_is_no_silence_here() {
     route.set_peer_quiet(true);
     let actions = route.tick(&signs(start, 1010, Some(1000)), at(start, 1010));
     assert!(actions.contains(&Action::Use(Via::Relay)), "{actions:?}");
-    assert!(!actions.contains(&Action::TellQuiet), "{actions:?}");
+    assert!(!actions.contains(&Action::ReportQuiet), "{actions:?}");
 }
 
 #[test]
@@ -124,7 +124,7 @@ fn a_lost_heartbeat_is_no_silence() {
             });
         }
         let actions = route.tick(&now, at(start, ms));
-        assert!(!actions.contains(&Action::TellQuiet), "at {ms} ms");
+        assert!(!actions.contains(&Action::ReportQuiet), "at {ms} ms");
         if actions.contains(&Action::Beat) {
             (beats, now.frames) = (beats + 1, now.frames + 1);
             // Every other beat is lost, and nothing else is sent.
@@ -184,10 +184,10 @@ fn a_relay_that_goes_away_leaves_udp_which_has_to_prove_itself() {
     let action = route.set_relay(false, at(start, 3600));
     assert_eq!(action, Some(Action::Use(Via::Udp)));
     let late = look(&mut route, start, 3750..4250, Some(3590)); // sent by the relay
-    assert!(has(&late, Action::TellQuiet), "{late:?}");
-    assert!(!has(&late, Action::TellHeard), "{late:?}");
+    assert!(has(&late, Action::ReportQuiet), "{late:?}");
+    assert!(!has(&late, Action::ReportHeard), "{late:?}");
     let told = look(&mut route, start, 4250..4500, Some(4100));
-    assert!(has(&told, Action::TellHeard), "{told:?}");
+    assert!(has(&told, Action::ReportHeard), "{told:?}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
-//! What `start` made: the port, the certificate, and on the target the wait for the host. Border.
+//! Hold what `start` made: the port, the certificate, and on the target the wait for the host.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixDatagram as StdUnixDatagram;
 use std::sync::Arc;
@@ -8,72 +8,87 @@ use std::time::Duration;
 
 use tokio::net::UnixDatagram;
 
-use super::host::{HostLink, Introduction, connect};
+use super::control_stream::Introduction;
+use super::host::{HostLink, connect};
 use super::target::{Target, TargetLink};
-use super::tls::Identity;
+use super::tls::{Fingerprint, Identity};
 use super::transport::Congestion;
-use crate::border::control::{Peer, Report, Role, Start, parse_hex, to_hex};
 use crate::error::{CloseReason, LinkError};
 use crate::event::EventsTx;
 use crate::flow::services::Services;
 use crate::flow::stats::Stats;
 use crate::net::endpoint::{Endpoint, open_any, open_in_range};
 
-/// A peer that is told of the end has this long to hear it.
+/// A peer that still reads learns of the end within this time.
 const CLOSE_LIMIT: Duration = Duration::from_millis(300);
 
+/// Which side a session is, and where it opens its port.
+pub enum Place {
+    /// The host's side: any port.
+    Host,
+    /// The target's side: the first free port of a range on this address.
+    Target {
+        ip: IpAddr,
+        first_port: u16,
+        last_port: u16,
+    },
+}
+
+/// What the other side needs to know of a session.
+pub struct Listening {
+    /// The UDP port.
+    pub port: u16,
+    /// Of our certificate.
+    pub fingerprint: Fingerprint,
+}
+
 /// An endpoint, introduced or not.
-pub struct Started {
+pub struct Session {
     endpoint: Arc<Endpoint>,
     identity: Arc<Identity>,
     congestion: Congestion,
     target: Option<Arc<Target>>,
 }
 
-/// An error that is the other side's mistake.
-pub fn bad(detail: impl ToString) -> LinkError {
-    LinkError::new("bad-command", detail)
-}
-
 fn trouble(error: impl ToString) -> LinkError {
     LinkError::new("udp-socket", error)
 }
 
-impl Started {
-    /// Open the port and make the certificate; returns what Python shall hear of them.
+impl Session {
+    /// Open the port and make the certificate.
     pub fn open(
-        start: &Start,
+        place: &Place,
+        congestion: Congestion,
         services: &Arc<Services>,
         stats: &Arc<Stats>,
         events: &EventsTx,
-    ) -> Result<(Self, Report), LinkError> {
-        let congestion =
-            Congestion::parse(start.congestion.as_deref()).ok_or_else(|| bad("congestion"))?;
-        let socket = match start.role {
-            Role::Host => open_any().map_err(trouble)?,
-            Role::Target => {
-                let ip = start.bind.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
-                open_in_range(ip, start.first_port, start.last_port)?
-            }
+    ) -> Result<(Self, Listening), LinkError> {
+        let socket = match *place {
+            Place::Host => open_any().map_err(trouble)?,
+            Place::Target {
+                ip,
+                first_port,
+                last_port,
+            } => open_in_range(ip, first_port, last_port)?,
         };
         let port = socket.local_addr().map_err(trouble)?.port();
         let endpoint = Arc::new(Endpoint::new(socket)?);
         let identity = Arc::new(Identity::generate()?);
-        let fingerprint = to_hex(&identity.fingerprint());
-        let target = (start.role == Role::Target).then(|| {
+        let fingerprint = identity.fingerprint();
+        let target = matches!(place, Place::Target { .. }).then(|| {
             let (services, stats) = (services.clone(), stats.clone());
             Target::new(endpoint.clone(), services, stats, events.clone())
         });
-        let started = Self {
+        let session = Self {
             endpoint,
             identity,
             congestion,
             target,
         };
-        Ok((started, Report::Listening { port, fingerprint }))
+        Ok((session, Listening { port, fingerprint }))
     }
 
-    /// Target: let the announced host in. False on the host's side, which shall connect.
+    /// Target: let the announced host in. False on the host's side, which connects instead.
     pub fn introduce(&self, introduction: &Introduction) -> Result<bool, LinkError> {
         let Some(target) = &self.target else {
             return Ok(false);
@@ -82,7 +97,7 @@ impl Started {
         Ok(true)
     }
 
-    /// Host: connect in the background; `done` hears how that went.
+    /// Host: connect in the background, and pass the result to `done`.
     pub fn connect(
         &self,
         introduction: Introduction,
@@ -96,12 +111,12 @@ impl Started {
         });
     }
 
-    /// Target: the link, once the host is in.
+    /// Target: return the link, once the host is in.
     pub fn target_link(&self) -> Option<TargetLink> {
         self.target.as_ref()?.link()
     }
 
-    /// Go on with a new UDP socket.
+    /// Continue with a new UDP socket.
     pub fn rebind(&self) -> Result<(), LinkError> {
         let socket = open_any().map_err(trouble)?;
         self.endpoint.rebind(socket).map_err(trouble)
@@ -120,36 +135,25 @@ impl Started {
         Ok(())
     }
 
-    /// What the peer says of its own packets.
+    /// Note whether the peer's packets lack acknowledgements.
     pub fn set_peer_quiet(&self, is_quiet: bool) {
         self.endpoint.path.set_peer_quiet(is_quiet);
     }
 
-    /// Packets that the peer has acknowledged, since the start.
+    /// Return how many packets the peer has acknowledged since the start.
     pub fn acked_packets(&self) -> u64 {
         self.endpoint.pulse.acked_packets()
     }
 
-    /// Sends that the kernel refused, since the start.
+    /// Return how many sends the kernel has refused since the start.
     pub fn refused_sends(&self) -> u64 {
         self.endpoint.path.refused_sends()
     }
 
-    /// End the connection, and tell the peer if it listens.
+    /// End the connection, and notify the peer if it still reads.
     pub async fn close(self) {
         let quic = &self.endpoint.quic;
         quic.close(CloseReason::Shutdown.code(), b"shutdown");
         let _ = tokio::time::timeout(CLOSE_LIMIT, quic.wait_idle()).await;
     }
-}
-
-/// What went over SSH; None for hex of the wrong length.
-pub fn parse_introduction(peer: &Peer) -> Option<Introduction> {
-    Some(Introduction {
-        fingerprint: parse_hex(&peer.fingerprint)?,
-        secret: parse_hex(&peer.secret)?,
-        connection_id: parse_hex(&peer.connection_id)?,
-        addresses: peer.addresses.clone(),
-        lease: Duration::from_secs(peer.lease_s),
-    })
 }

@@ -1,4 +1,4 @@
-//! The target's side: one UDP port that answers nobody but the announced host.
+//! Target: wait on one UDP port for the announced host, and answer nobody else.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -8,10 +8,8 @@ use quinn::{Incoming, ServerConfig};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use super::control_stream::ControlStream;
-use super::host::{Introduction, MAX_ADDRESSES};
-use super::link::Link;
-use super::run::{Side, run_link};
+use super::control_stream::{ControlStream, Introduction, MAX_PEER_ADDRESSES};
+use super::link::{Link, Side, run_link};
 use super::tls::{Identity, server_config};
 use super::transport::{Congestion, transport};
 use crate::error::{CloseReason, LinkError};
@@ -21,7 +19,8 @@ use crate::flow::services::Services;
 use crate::flow::stats::Stats;
 use crate::flow::udp::target::TargetUdp;
 use crate::lock::lock;
-use crate::net::endpoint::{Endpoint, plain};
+use crate::net::addresses::plain;
+use crate::net::endpoint::Endpoint;
 use crate::net::probe::Prober;
 
 /// Handshakes at a time.
@@ -52,7 +51,7 @@ pub struct Target {
 }
 
 impl Target {
-    /// Start to wait. Nobody gets in before `introduce`.
+    /// Start waiting. Nobody gets in before `introduce`.
     pub fn new(
         endpoint: Arc<Endpoint>,
         services: Arc<Services>,
@@ -71,7 +70,7 @@ impl Target {
         target
     }
 
-    /// Let one host in, and send first, so that a firewall of ours lets its packets pass.
+    /// Let one host in, and send first, so that a firewall on our side lets its packets pass.
     pub fn introduce(
         &self,
         identity: &Identity,
@@ -98,7 +97,7 @@ impl Target {
         Ok(())
     }
 
-    /// The link, once the host is in.
+    /// Return the link, once the host is in.
     pub fn link(&self) -> Option<TargetLink> {
         lock(&self.link).clone()
     }
@@ -106,7 +105,7 @@ impl Target {
 
 async fn run_openers(endpoint: Arc<Endpoint>, addresses: Vec<SocketAddr>) {
     for _ in 0..OPENERS {
-        for address in addresses.iter().take(MAX_ADDRESSES) {
+        for address in addresses.iter().take(MAX_PEER_ADDRESSES) {
             if let Some((packet, _)) = endpoint.path.ask() {
                 endpoint.send_aside(&packet, *address);
             }
@@ -132,7 +131,7 @@ async fn run_accept(target: Arc<Target>) {
     }
 }
 
-/// One handshake and introduction; the id of the first packet is used up either way.
+/// Run one handshake and introduction; the id of the first packet is used up either way.
 async fn run_incoming(target: &Arc<Target>, incoming: Incoming) -> Result<(), LinkError> {
     let id = incoming.orig_dst_cid();
     let connected = timeout(HANDSHAKE_LIMIT, incoming).await;
@@ -143,7 +142,7 @@ async fn run_incoming(target: &Arc<Target>, incoming: Incoming) -> Result<(), Li
     // Taken whether right or wrong: a second try needs a second introduction over SSH.
     let secret = lock(&target.secret).take();
     let control = match secret {
-        Some(secret) => ControlStream::hear(&connection, &secret).await,
+        Some(secret) => ControlStream::accept(&connection, &secret).await,
         None => Err(LinkError::new("wrong-secret", "the secret was used before")),
     };
     let control = control.inspect_err(|error| {
@@ -157,7 +156,7 @@ fn start(target: &Arc<Target>, connection: quinn::Connection, control: ControlSt
     let address = plain(connection.remote_address());
     let link = Link::new(connection, false, target.stats.clone());
     let owners = Arc::new(OwnerCheck::new(target.events.clone()));
-    let udp = TargetUdp::new(link.clone(), target.services.clone(), owners);
+    let udp = TargetUdp::new(link.carrier.clone(), target.services.clone(), owners);
     *lock(&target.link) = Some(TargetLink {
         link: link.clone(),
         udp: udp.clone(),

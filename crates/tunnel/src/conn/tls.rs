@@ -1,4 +1,4 @@
-//! TLS 1.3 of both sides: fresh certificates, one cipher, exact pins.
+//! Make certificates and the settings of TLS 1.3: fresh keys, one cipher, exact pins.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use super::pin::{Pin, fingerprint};
 use crate::error::LinkError;
 use crate::flow::wire::ALPN;
 
-/// The name in the certificates; nobody checks it, the pin says all.
+/// The name in the certificates. It is not checked: the pin decides.
 pub const SERVER_NAME: &str = "port-linker";
 
 /// Our own certificate, made for this session and kept in memory only.
@@ -35,7 +35,7 @@ impl Identity {
         })
     }
 
-    /// What goes to the peer over SSH.
+    /// Return what is sent to the peer over SSH.
     pub fn fingerprint(&self) -> Fingerprint {
         fingerprint(&self.certificate)
     }
@@ -48,7 +48,7 @@ impl Identity {
     }
 }
 
-/// AES where the processor has it (5 times ChaCha20's speed here), ChaCha20 where it has not.
+/// Prefer AES where the processor has it (5 times ChaCha20's speed here), ChaCha20 where it has not.
 fn crypto_provider() -> Arc<CryptoProvider> {
     use provider::cipher_suite::{TLS13_AES_128_GCM_SHA256, TLS13_CHACHA20_POLY1305_SHA256};
     #[cfg(target_arch = "x86_64")]
@@ -65,7 +65,7 @@ fn crypto_provider() -> Arc<CryptoProvider> {
     })
 }
 
-/// TLS of the host's side.
+/// Return the TLS settings of the host's side.
 pub fn client_config(
     identity: &Identity,
     peer: Fingerprint,
@@ -74,7 +74,7 @@ pub fn client_config(
     let mut config = rustls::ClientConfig::builder_with_provider(crypto_provider())
         .with_protocol_versions(&[&rustls::version::TLS13])
         .map_err(trouble)?
-        .dangerous() // rustls' word for a verifier of one's own; ours accepts one certificate
+        .dangerous() // what rustls calls any custom verifier; ours accepts one certificate
         .with_custom_certificate_verifier(Arc::new(Pin::new(peer)))
         .with_client_auth_cert(chain, key)
         .map_err(trouble)?;
@@ -83,7 +83,7 @@ pub fn client_config(
     QuicClientConfig::try_from(config).map_err(trouble)
 }
 
-/// TLS of the target's side.
+/// Return the TLS settings of the target's side.
 pub fn server_config(
     identity: &Identity,
     peer: Fingerprint,

@@ -1,4 +1,4 @@
-//! The settings of a connection. Numbers with a date were measured, see docs/tunnel.md.
+//! Choose the settings of a connection. Numbers with a date were measured, see docs/tunnel.md.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,10 +7,9 @@ use quinn::congestion::ControllerFactory;
 use quinn::{IdleTimeout, MtuDiscoveryConfig, TransportConfig, VarInt};
 
 use crate::flow::tcp::credits::{MAX_BYTES, POOL_BYTES, START_BYTES};
+use crate::flow::tcp::flows::MAX_FLOWS;
 use crate::net::pulse::{Pulse, PulseFactory};
 
-/// TCP flows that may be open at a time.
-pub const MAX_FLOWS: u32 = 4096;
 /// Large datagrams that may be under way at a time.
 const MAX_LARGE_DATAGRAMS: u32 = 64;
 /// Unread bytes of all streams: what the pool and every flow's start add up to. A hard end for a
@@ -22,7 +21,7 @@ const SEND_WINDOW: u64 = 3 * MAX_BYTES;
 const DATAGRAM_BUFFER: usize = 4 * 1024 * 1024;
 /// Ethernet's 1500 less IPv4 and UDP; the default leaves 20 bytes for IPv6's header.
 const MTU_UPPER_BOUND: u16 = 1472;
-/// Longest lease that QUIC is told of; 62 bits of milliseconds would hold more.
+/// Longest lease that is passed to QUIC; 62 bits of milliseconds would hold more.
 const MAX_LEASE: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// Which congestion controller a connection uses.
@@ -38,6 +37,16 @@ pub enum Congestion {
 }
 
 impl Congestion {
+    /// Return the controller of that name, the default without one; None for an unknown name.
+    pub fn parse(name: Option<&str>) -> Option<Self> {
+        match name {
+            None | Some("adaptive") => Some(Self::Adaptive),
+            Some("cubic") => Some(Self::Cubic),
+            Some("bbr") => Some(Self::Bbr),
+            Some(_) => None,
+        }
+    }
+
     fn factory(self) -> Arc<dyn ControllerFactory + Send + Sync> {
         match self {
             Self::Adaptive => Arc::new(port_linker_congestion::SteadyConfig::default()),
@@ -47,7 +56,7 @@ impl Congestion {
     }
 }
 
-/// The transport settings of either side.
+/// Return the transport settings of either side.
 pub fn transport(lease: Duration, congestion: Congestion, pulse: Pulse) -> TransportConfig {
     let mut config = TransportConfig::default();
     let idle =

@@ -1,26 +1,32 @@
-//! Keeps a connection alive and on the best path, and tells when it is not.
+//! Keep a connection alive and on the best path, and report when it is silent.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use quinn::Connection;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::life::Signs;
-use super::link::Link;
-use super::route::{Action, Route, Via};
-use crate::event::{Event, EventsTx};
+use super::route::{Action, Route};
+use crate::event::{Event, EventsTx, Via};
 use crate::flow::udp::datagram::encode_heartbeat;
-use crate::net::endpoint::{Endpoint, plain};
+use crate::net::addresses::plain;
+use crate::net::endpoint::Endpoint;
 
 /// How often the path is looked at.
 const TICK: Duration = Duration::from_millis(250);
 
 /// Watch one connection until cancelled. Cancel-safe.
-pub async fn run_live(endpoint: &Endpoint, link: &Link, events: &EventsTx) {
+pub async fn run_watch(
+    endpoint: &Endpoint,
+    connection: &Connection,
+    is_host: bool,
+    events: &EventsTx,
+) {
     let mut route = Route::new(Instant::now().into_std());
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut watch = Watch::new(link);
+    let mut peer = connection.remote_address();
     loop {
         tokio::select! {
             _ = ticks.tick() => {}
@@ -31,28 +37,30 @@ pub async fn run_live(endpoint: &Endpoint, link: &Link, events: &EventsTx) {
             }
         }
         let now = Instant::now().into_std();
-        // The target has no say: it answers to where the host's last packet came from.
-        let has_relay = link.is_host && endpoint.path.has_relay();
+        // Only the host chooses: the target answers to where the host's last packet came from.
+        let has_relay = is_host && endpoint.path.has_relay();
         let mut actions: Vec<_> = route.set_relay(has_relay, now).into_iter().collect();
-        if let Some(is_quiet) = endpoint.path.take_peer_word() {
+        if let Some(is_quiet) = endpoint.path.take_peer_report() {
             route.set_peer_quiet(is_quiet);
         }
-        let peer = link.connection.remote_address();
+        let remote = connection.remote_address();
         for (counter, from) in endpoint.path.take_answers() {
-            if plain(from) == plain(peer) {
+            if plain(from) == plain(remote) {
                 route.answered(counter, now);
             }
         }
-        actions.extend(route.tick(&read_signs(endpoint, link), now));
+        actions.extend(route.tick(&read_signs(endpoint, connection), now));
         for action in actions {
-            carry_out(action, &mut route, endpoint, link, events);
+            carry_out(action, &mut route, endpoint, connection, events);
         }
-        watch.look(endpoint, link, events);
+        if !is_host {
+            report_moved(&mut peer, endpoint, connection, events);
+        }
     }
 }
 
-fn read_signs(endpoint: &Endpoint, link: &Link) -> Signs {
-    let stats = link.connection.stats();
+fn read_signs(endpoint: &Endpoint, connection: &Connection) -> Signs {
+    let stats = connection.stats();
     let sent = stats.frame_tx;
     // The others, ACK and CONNECTION_CLOSE, are not acknowledged or the last of all.
     let frames = sent.stream
@@ -80,56 +88,47 @@ fn carry_out(
     action: Action,
     route: &mut Route,
     endpoint: &Endpoint,
-    link: &Link,
+    connection: &Connection,
     events: &EventsTx,
 ) {
     match action {
         Action::Beat => {
             endpoint.pulse.want();
-            let _ = link.connection.send_datagram(encode_heartbeat());
+            let _ = connection.send_datagram(encode_heartbeat());
         }
         Action::Probe => {
             if let Some((packet, counter)) = endpoint.path.ask() {
                 route.asked(counter, Instant::now().into_std());
-                endpoint.send_aside(&packet, link.connection.remote_address());
+                endpoint.send_aside(&packet, connection.remote_address());
             }
         }
         Action::Use(via) => {
             endpoint.path.send_by_relay(via == Via::Relay);
-            let address = plain(link.connection.remote_address());
+            let address = plain(connection.remote_address());
             let _ = events.send(Event::PathChanged { via, address });
         }
-        Action::TellQuiet => drop(events.send(Event::Quiet)),
-        Action::TellHeard => drop(events.send(Event::Heard)),
+        Action::ReportQuiet => drop(events.send(Event::Quiet)),
+        Action::ReportHeard => drop(events.send(Event::Heard)),
     }
 }
 
-/// Sees what quinn does by itself: the host's address changed.
-struct Watch {
-    peer: SocketAddr,
-}
-
-impl Watch {
-    fn new(link: &Link) -> Self {
-        Self {
-            peer: link.connection.remote_address(),
-        }
+/// Target: report that the host's address changed, which quinn follows by itself.
+fn report_moved(
+    peer: &mut SocketAddr,
+    endpoint: &Endpoint,
+    connection: &Connection,
+    events: &EventsTx,
+) {
+    let remote = connection.remote_address();
+    if remote == *peer {
+        return;
     }
-
-    fn look(&mut self, endpoint: &Endpoint, link: &Link, events: &EventsTx) {
-        let peer = link.connection.remote_address();
-        if link.is_host || peer == self.peer {
-            return;
-        }
-        self.peer = peer;
-        let via = if endpoint.is_relay(peer) {
-            Via::Relay
-        } else {
-            Via::Udp
-        };
-        let _ = events.send(Event::PathChanged {
-            via,
-            address: plain(peer),
-        });
-    }
+    *peer = remote;
+    let via = if endpoint.is_relay(remote) {
+        Via::Relay
+    } else {
+        Via::Udp
+    };
+    let address = plain(remote);
+    let _ = events.send(Event::PathChanged { via, address });
 }

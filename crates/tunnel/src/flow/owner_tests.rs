@@ -1,3 +1,4 @@
+use std::net::TcpStream;
 use std::os::unix::fs::fchown;
 
 use tokio::sync::mpsc;
@@ -57,5 +58,38 @@ fn another_user_who_took_the_port_is_not_dialled_and_told_once() {
         }
         assert!(matches!(events.try_recv(), Ok(Event::Note(text)) if text.starts_with(&key)));
         assert!(events.try_recv().is_err());
+    }
+}
+
+#[test]
+fn a_connection_of_ours_is_known_until_it_is_closed() {
+    for address in ["127.0.0.1:0", "[::1]:0"] {
+        let listener = TcpListener::bind(address).unwrap();
+        let near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (far, peer) = listener.accept().unwrap();
+        let local = far.local_addr().unwrap();
+        assert!(is_own(Proto::Tcp, Ok(local), peer), "{address}");
+        let nobody = SocketAddr::new(peer.ip(), 1);
+        assert!(!is_own(Proto::Tcp, Ok(local), nobody));
+        drop(near);
+        assert!(!is_own(Proto::Tcp, Ok(local), peer), "{address}");
+    }
+}
+
+#[test]
+fn a_udp_client_of_ours_is_known() {
+    for address in ["127.0.0.1:0", "[::1]:0"] {
+        let ours = UdpSocket::bind(address).unwrap();
+        let local = ours.local_addr().unwrap();
+        for connects in [false, true] {
+            let client = UdpSocket::bind(address).unwrap();
+            if connects {
+                client.connect(local).unwrap();
+            }
+            let peer = client.local_addr().unwrap();
+            assert!(is_own(Proto::Udp, Ok(local), peer), "{address}");
+            let nobody = SocketAddr::new(peer.ip(), 1);
+            assert!(!is_own(Proto::Udp, Ok(local), nobody));
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! The table of services that a target's sidecar may dial. The agent pushes it whole. Pure.
+//! Store the services that a target's sidecar may dial. The agent pushes the whole table. Pure.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -17,11 +17,11 @@ pub const MAX_ADDRESSES: usize = 4;
 pub struct Service {
     /// Where it is dialled, in the order to try.
     pub addresses: Vec<SocketAddr>,
-    /// Whose socket it was; None for a service of the agent's own.
+    /// Whose socket it was; None for a service of the agent itself.
     pub owner: Option<u32>,
 }
 
-/// Service keys, and how each is dialled.
+/// The table: service keys, and how each is dialled.
 #[derive(Debug, Default)]
 pub struct Services {
     table: Mutex<HashMap<String, Service>>,
@@ -29,7 +29,7 @@ pub struct Services {
 }
 
 impl Services {
-    /// Replace the table. Flows of a service that left it go on: a server that restarts closes its
+    /// Replace the table. Flows of a service that left it continue: a server that restarts closes its
     /// port before its connections.
     pub fn replace(
         &self,
@@ -45,17 +45,17 @@ impl Services {
             .collect();
     }
 
-    /// How to dial a service; None if it is not in the table.
+    /// Return how to dial a service; None if it is not in the table.
     pub fn find(&self, key: &str) -> Option<Service> {
         lock(&self.table).get(key).cloned()
     }
 
-    /// Name the agent's own door.
+    /// Store the address of the agent's own socket, its door.
     pub fn set_door(&self, address: UnixAddr) {
         *lock(&self.door) = Some(address);
     }
 
-    /// Where the agent is entered; None before it was named.
+    /// Return the address of the agent's door; None before it was named.
     pub fn door(&self) -> Option<UnixAddr> {
         lock(&self.door).clone()
     }

@@ -1,4 +1,4 @@
-//! Counters: by service, and of the connection.
+//! Count bytes and flows by service.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -36,7 +36,7 @@ pub struct ServiceReading {
 }
 
 impl ServiceStats {
-    /// A flow began; it ends when the guard is dropped.
+    /// Count a flow as open until the guard is dropped.
     pub fn open_flow(self: &Arc<Self>) -> OpenFlow {
         self.open.fetch_add(1, Relaxed);
         self.total.fetch_add(1, Relaxed);
@@ -49,7 +49,7 @@ impl ServiceStats {
         counter.fetch_add(bytes, Relaxed);
     }
 
-    /// A flow was refused.
+    /// Count a refused flow.
     pub fn refuse(&self) {
         self.refused.fetch_add(1, Relaxed);
     }
@@ -85,7 +85,7 @@ pub struct Stats {
 }
 
 impl Stats {
-    /// The counters of one service, made when first asked for.
+    /// Return the counters of one service, which are made at the first call.
     pub fn service(&self, key: &str) -> Arc<ServiceStats> {
         let mut services = lock(&self.services);
         if let Some(stats) = services.get(key) {

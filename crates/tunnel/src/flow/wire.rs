@@ -1,7 +1,8 @@
-//! What the two sidecars say to each other beside payload: rkyv archives behind a length. Pure.
+//! Encode and parse what the two sidecars send to each other beside payload: rkyv archives behind a
+//! length. Pure.
 //!
 //! A message on the wire is `length: u16 little-endian` and that many bytes of archive. The archive
-//! is checked (bytecheck) before anything of it is believed. The ALPN carries the version.
+//! is checked (bytecheck) before anything of it is used. The ALPN carries the version.
 
 use rkyv::rancor::Error as Fault;
 use rkyv::{Archive, Deserialize, Serialize};
@@ -59,7 +60,7 @@ pub enum Preamble {
     Datagram { id: u32 },
 }
 
-/// Bytes that are no message.
+/// The error for bytes that are not a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WireError;
 
@@ -101,7 +102,7 @@ macro_rules! framed {
 framed!(Message);
 framed!(Preamble);
 
-/// The archive's length that two bytes announce, if it is within the limit.
+/// Return the archive's length that two bytes announce, if it is within the limit.
 pub fn parse_length(bytes: [u8; 2]) -> Result<usize, WireError> {
     let length = usize::from(u16::from_le_bytes(bytes));
     if length == 0 || length > MAX_ARCHIVE_BYTES {

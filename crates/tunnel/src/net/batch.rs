@@ -1,14 +1,15 @@
-//! Puts the batches that quinn cuts short together again: it sends at most 10 packets with one
-//! system call, where the kernel takes 44 of them and hands them on as one. Pure.
+//! Join the batches that quinn cuts short: it sends at most 10 packets with one system call, where the
+//! kernel takes 44 of them and passes them on as one. Pure.
 //!
-//! 2026-11, veth: 8 flows carried 3.3 Gbit/s where they had carried 1.8, on a busy machine. A batch that is not full is quinn's last one for the
-//! moment and never waits; a full one waits until quinn has had its turn.
+//! 2026-11, veth: 8 flows carried 3.3 Gbit/s where they had carried 1.8, on a busy machine. A batch that
+//! is not full is quinn's last one for the moment and never waits. A full one waits until quinn has had
+//! its turn.
 
 use std::net::{IpAddr, SocketAddr};
 
 use quinn::udp::{EcnCodepoint, Transmit};
 
-/// Packets that quinn puts into one batch; fewer say that it has no more.
+/// Packets that quinn puts into one batch; it sends fewer when it has no more.
 const FULL_BATCH: usize = 10;
 /// The largest UDP payload over IPv4, all packets of a batch together.
 const MAX_BYTES: usize = 65_507;
@@ -43,12 +44,12 @@ pub enum Put {
 }
 
 impl Batch {
-    /// Whether nothing waits.
+    /// Return whether nothing waits.
     pub fn is_empty(&self) -> bool {
         self.bytes.is_empty()
     }
 
-    /// Take a transmit in, if it goes with what waits. `most`: packets that one call may carry.
+    /// Add a transmit if it goes with what waits. `most`: packets that one call may carry.
     pub fn put(&mut self, transmit: &Transmit, most: usize) -> Put {
         let len = transmit.contents.len();
         let size = transmit.segment_size.unwrap_or(len);
@@ -85,8 +86,8 @@ impl Batch {
         }
     }
 
-    /// Whether the kernel may cut both as one: all packets but the last have one size. A packet
-    /// alone has no size that it shares, so it may be that last one.
+    /// Return whether the kernel may cut both as one: all packets but the last have one size. A single
+    /// packet may be that last one.
     fn goes_with(&self, of: Kind, kind: Kind, transmit: &Transmit) -> bool {
         let is_end = transmit.segment_size.is_none() && kind.segment_size <= of.segment_size;
         let alike = Kind {
@@ -97,7 +98,7 @@ impl Batch {
         !has_end && of == alike && (is_end || of == kind)
     }
 
-    /// What waits, as one transmit.
+    /// Return what waits, as one transmit.
     pub fn transmit(&self) -> Option<Transmit<'_>> {
         let kind = self.kind.filter(|_| !self.is_empty())?;
         Some(Transmit {
@@ -109,7 +110,7 @@ impl Batch {
         })
     }
 
-    /// They have left.
+    /// Forget what waited, once it was sent.
     pub fn clear(&mut self) {
         self.bytes.clear();
     }

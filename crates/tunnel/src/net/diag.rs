@@ -1,6 +1,6 @@
-//! Asks the kernel about one socket: whose is it? By sock_diag(7), Linux; it answers at once.
+//! Look up one socket of this machine: its owner, its cookie, its unacknowledged bytes.
 //!
-//! The same questions as Python's `scan/lookup.py` asks.
+//! By sock_diag(7), Linux, which answers at once. Python's half is `scan/lookup.py`.
 
 use std::cell::RefCell;
 use std::io;
@@ -23,7 +23,7 @@ const UNACKED_AT: usize = HEADER_BYTES + 60; // idiag_wqueue
 const UID_AT: usize = HEADER_BYTES + 64; // the inode follows
 const LOOPBACK: u32 = 1; // the interface by which a machine reaches itself
 
-/// What the two talk.
+/// The protocol of a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Proto {
     /// A connection.
@@ -50,8 +50,8 @@ thread_local! {
     static NETLINK: RefCell<Option<OwnedFd>> = const { RefCell::new(None) };
 }
 
-/// The socket at `near` that takes what `far` sends, or anybody with `None`; None if there is none.
-/// An error if the kernel does not say.
+/// Return the socket at `near` that takes what `far` sends, or what anybody sends with `None`; None if
+/// there is none. Fails if the kernel does not answer.
 pub fn find(proto: Proto, near: SocketAddr, far: Option<SocketAddr>) -> io::Result<Option<Found>> {
     let far = far.unwrap_or_else(|| match near {
         SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
@@ -80,6 +80,13 @@ pub fn find(proto: Proto, near: SocketAddr, far: Option<SocketAddr>) -> io::Resu
     })
 }
 
+/// Return the bytes that the other end's kernel has not acknowledged of what was written to our
+/// connection, as SIOCOUTQ counts them; None if there is no such connection any more.
+pub fn read_unacked(local: SocketAddr, peer: SocketAddr) -> Option<u32> {
+    let found = find(Proto::Tcp, local, Some(peer)).ok()??;
+    (found.inode != 0).then_some(found.unacked)
+}
+
 fn open() -> io::Result<OwnedFd> {
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let raw = SocketType::RAW;
@@ -91,7 +98,7 @@ fn open() -> io::Result<OwnedFd> {
     )?)
 }
 
-/// The request for the one socket of that name.
+/// Encode the request for the one socket of that name.
 fn encode(protocol: u8, source: SocketAddr, destination: SocketAddr, interface: u32) -> Vec<u8> {
     let family = match source.ip().to_canonical() {
         IpAddr::V4(_) => AddressFamily::INET,
@@ -122,8 +129,8 @@ fn pack(ip: IpAddr) -> [u8; 16] {
     out
 }
 
-/// The socket of the kernel's reply; None if there is no such socket, an error if it is a refusal
-/// or about another port.
+/// Return the socket of the kernel's reply; None if there is no such socket. Fails if the reply is a
+/// refusal or about another port.
 fn parse(reply: &[u8], port: u16) -> io::Result<Option<Found>> {
     let word = |at: usize| Some(u32::from_ne_bytes(reply.get(at..at + 4)?.try_into().ok()?));
     let socket = || {

@@ -1,4 +1,5 @@
-use std::net::{TcpListener, UdpSocket};
+use std::io::Write;
+use std::net::{TcpListener, TcpStream, UdpSocket};
 
 use proptest::prelude::*;
 
@@ -71,5 +72,22 @@ proptest! {
     #[test]
     fn any_bytes_are_no_crash(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         let _ = parse(&bytes, 9);
+    }
+}
+
+#[test]
+fn what_the_other_kernel_has_not_taken_is_counted() {
+    for address in ["127.0.0.1:0", "[::1]:0"] {
+        let listener = TcpListener::bind(address).unwrap();
+        let mut near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (far, _) = listener.accept().unwrap();
+        let (local, peer) = (near.local_addr().unwrap(), near.peer_addr().unwrap());
+        near.write_all(b"taken by the kernel, read or not").unwrap();
+        while read_unacked(local, peer) != Some(0) {}
+        near.set_nonblocking(true).unwrap();
+        while near.write(&[0; 65_536]).is_ok() {}
+        assert!(read_unacked(local, peer).unwrap() > 0, "{address}");
+        assert_eq!(read_unacked(local, SocketAddr::new(peer.ip(), 1)), None);
+        drop((near, far));
     }
 }

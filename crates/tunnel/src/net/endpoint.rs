@@ -1,4 +1,4 @@
-//! The QUIC endpoint of a sidecar: its socket, its path, its rebinds.
+//! Open the QUIC endpoint of a sidecar, and rebind it to another socket.
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex};
 use quinn::{AsyncUdpSocket, EndpointConfig, Runtime, TokioRuntime};
 use socket2::{Domain, Protocol, Socket, Type};
 
+use super::addresses::{in_family, relay_address};
 use super::gate::{Gate, GateIds};
 use super::path::Path;
 use super::pulse::Pulse;
-use super::relay::relay_address;
 use super::socket::PathSocket;
 use crate::error::LinkError;
 use crate::lock::lock;
@@ -22,9 +22,9 @@ const SOCKET_BUFFER: usize = 4 * 1024 * 1024;
 pub struct Endpoint {
     /// quinn's part.
     pub quic: quinn::Endpoint,
-    /// What sifts and routes the packets.
+    /// What its sockets share.
     pub path: Arc<Path>,
-    /// Lets heartbeats pass.
+    /// Lets heartbeats pass congestion control.
     pub pulse: Pulse,
     socket: Mutex<Arc<PathSocket>>,
 }
@@ -35,14 +35,14 @@ impl Endpoint {
         Self::with_socket(wrap(socket).map_err(|e| LinkError::new("udp-socket", e))?)
     }
 
-    /// Put QUIC on any kind of socket; tests bring a network of their own.
+    /// Put QUIC on any kind of socket; tests bring their own network.
     pub fn with_socket(inner: Arc<dyn AsyncUdpSocket>) -> Result<Self, LinkError> {
         let trouble = |error: io::Error| LinkError::new("udp-socket", error);
         let gate = Gate::default();
         let path = Path::new(gate.clone());
         let socket = PathSocket::new(inner, path.clone()).map_err(trouble)?;
         let mut config = EndpointConfig::default();
-        // Probes are told from QUIC by the fixed bit, so that bit must stay set.
+        // The fixed bit distinguishes QUIC from probes, so it must stay set.
         config.grease_quic_bit(false);
         config.cid_generator(move || Box::new(GateIds::new(gate.clone())));
         let quic = quinn::Endpoint::new_with_abstract_socket(
@@ -60,12 +60,12 @@ impl Endpoint {
         })
     }
 
-    /// Go on with another local socket, at once.
+    /// Continue with another local socket, at once.
     pub fn rebind(&self, socket: UdpSocket) -> io::Result<()> {
         self.rebind_with(wrap(socket)?)
     }
 
-    /// Go on with another socket of any kind.
+    /// Continue with another socket of any kind.
     pub fn rebind_with(&self, inner: Arc<dyn AsyncUdpSocket>) -> io::Result<()> {
         let socket = PathSocket::new(inner, self.path.clone())?;
         self.quic.rebind_abstract(socket.clone())?;
@@ -75,7 +75,7 @@ impl Endpoint {
         Ok(())
     }
 
-    /// Whether an address stands for the relay.
+    /// Return whether an address stands for the relay.
     pub fn is_relay(&self, address: SocketAddr) -> bool {
         address == relay_address(address.is_ipv6())
     }
@@ -86,19 +86,6 @@ impl Endpoint {
         let is_ipv6 = socket.local_addr().is_ok_and(|local| local.is_ipv6());
         socket.send_aside(packet, in_family(to, is_ipv6));
     }
-}
-
-/// An address as a socket of that family has it.
-pub fn in_family(address: SocketAddr, is_ipv6: bool) -> SocketAddr {
-    match address {
-        SocketAddr::V4(v4) if is_ipv6 => (v4.ip().to_ipv6_mapped(), v4.port()).into(),
-        other => other,
-    }
-}
-
-/// An address without the IPv6 clothes of an IPv4 one.
-pub fn plain(address: SocketAddr) -> SocketAddr {
-    SocketAddr::new(address.ip().to_canonical(), address.port())
 }
 
 fn wrap(socket: UdpSocket) -> io::Result<Arc<dyn AsyncUdpSocket>> {

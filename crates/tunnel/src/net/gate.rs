@@ -1,4 +1,4 @@
-//! Which packets may reach QUIC at all. Pure.
+//! Decide which packets may reach QUIC. Pure.
 //!
 //! The target's port is silent: a long-header packet passes only with a connection id that was
 //! announced over SSH, or one of our own; a short-header packet only with one of our own. All
@@ -15,7 +15,7 @@ use crate::lock::lock;
 pub const OWN_ID_BYTES: usize = 8;
 /// Length of the announced id of a first packet.
 pub const ANNOUNCED_ID_BYTES: usize = 16;
-/// Ids that we issued and still know. quinn has at most eight in use per connection.
+/// Ids of ours that are still accepted. quinn has at most eight in use per connection.
 const MAX_OWN: usize = 256;
 /// Introductions that may be open at a time.
 const MAX_ANNOUNCED: usize = 4;
@@ -66,7 +66,7 @@ impl Gate {
         known.own.push_back(id);
     }
 
-    /// Whether this UDP payload may reach QUIC.
+    /// Return whether this UDP payload may reach QUIC.
     pub fn is_open_for(&self, packet: &[u8]) -> bool {
         let Some(id) = destination_id(packet) else {
             return false;
@@ -82,7 +82,7 @@ fn is_long(packet: &[u8]) -> bool {
     packet.first().is_some_and(|first| first & 0x80 != 0)
 }
 
-/// The destination connection id of a QUIC packet (RFC 9000, 17.2 and 17.3).
+/// Return the destination connection id of a QUIC packet (RFC 9000, 17.2 and 17.3).
 fn destination_id(packet: &[u8]) -> Option<&[u8]> {
     let first = *packet.first()?;
     if first & 0x40 == 0 {
@@ -99,14 +99,14 @@ fn destination_id(packet: &[u8]) -> Option<&[u8]> {
     packet.get(6..6 + length)
 }
 
-/// Makes our connection ids and tells the gate.
+/// Makes our connection ids, which the gate then accepts.
 pub struct GateIds {
     gate: Gate,
     rng: ring::rand::SystemRandom,
 }
 
 impl GateIds {
-    /// A generator whose ids open this gate.
+    /// Make a generator whose ids open this gate.
     pub fn new(gate: Gate) -> Self {
         Self {
             gate,

@@ -1,4 +1,4 @@
-//! What the sockets of one endpoint share: who is let in, probes, the relay, what the peer says.
+//! Share between the sockets of one endpoint who is let in, the probes, the relay and the peer's reports.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -13,7 +13,7 @@ use super::gate::{Gate, OWN_ID_BYTES};
 use super::probe::{PROBE_BYTES, Probe, Prober};
 use crate::lock::lock;
 
-/// Answers to probes that nobody has looked at.
+/// Answers to probes that wait to be taken.
 const MAX_ANSWERS: usize = 64;
 
 /// What the sockets of one endpoint share, over every rebind.
@@ -22,22 +22,22 @@ pub struct Path {
     pub gate: Gate,
     prober: Mutex<Option<Prober>>,
     answers: Mutex<VecDeque<(u64, SocketAddr)>>,
-    /// Woken when an answer has come, the relay came or went, or the peer said something.
+    /// Woken when an answer has come, the relay came or went, or the peer sent a report.
     pub news: Notify,
     /// Woken when the socket is a new one.
     pub rebound: Notify,
     relay: Mutex<Option<Arc<UnixDatagram>>>,
     waker: Mutex<Option<Waker>>,
-    /// The host's only peer, as quinn knows it; what comes by relay seems to come from there.
+    /// The host's only peer, as quinn addresses it; what comes by relay seems to come from there.
     peer: Mutex<Option<SocketAddr>>,
     sends_by_relay: AtomicBool,
-    peer_word: Mutex<Option<bool>>,
+    peer_report: Mutex<Option<bool>>,
     refused_sends: AtomicU64,
     last_id: AtomicU64,
 }
 
 impl Path {
-    /// A path that lets nothing in yet.
+    /// Start with a path that lets nothing in.
     pub fn new(gate: Gate) -> Arc<Self> {
         Arc::new(Self {
             gate,
@@ -49,18 +49,18 @@ impl Path {
             waker: Mutex::default(),
             peer: Mutex::default(),
             sends_by_relay: AtomicBool::new(false),
-            peer_word: Mutex::default(),
+            peer_report: Mutex::default(),
             refused_sends: AtomicU64::new(0),
             last_id: AtomicU64::new(0),
         })
     }
 
-    /// Speak and understand the probes of this introduction.
+    /// Use the probes of this introduction.
     pub fn set_prober(&self, prober: Prober) {
         *lock(&self.prober) = Some(prober);
     }
 
-    /// The next question of a probe and its counter, once introduced.
+    /// Return the next question of a probe and its counter, once introduced.
     pub fn ask(&self) -> Option<([u8; PROBE_BYTES], u64)> {
         lock(&self.prober).as_mut().map(Prober::ask)
     }
@@ -70,7 +70,7 @@ impl Path {
         lock(&self.answers).drain(..).collect()
     }
 
-    /// Name the host's peer.
+    /// Set the host's only peer.
     pub fn set_peer(&self, peer: SocketAddr) {
         *lock(&self.peer) = Some(peer);
     }
@@ -84,18 +84,18 @@ impl Path {
         }
     }
 
-    /// The peer says, over the stdio link, whether its packets lack acknowledgements.
+    /// Store the peer's report over the stdio link: whether its packets lack acknowledgements.
     pub fn set_peer_quiet(&self, is_quiet: bool) {
-        *lock(&self.peer_word) = Some(is_quiet);
+        *lock(&self.peer_report) = Some(is_quiet);
         self.news.notify_one();
     }
 
-    /// Take what the peer said last.
-    pub fn take_peer_word(&self) -> Option<bool> {
-        lock(&self.peer_word).take()
+    /// Take the peer's last report.
+    pub fn take_peer_report(&self) -> Option<bool> {
+        lock(&self.peer_report).take()
     }
 
-    /// Whether there is a relay.
+    /// Return whether there is a relay.
     pub fn has_relay(&self) -> bool {
         lock(&self.relay).is_some()
     }
@@ -105,12 +105,13 @@ impl Path {
         self.sends_by_relay.store(by_relay, Ordering::Relaxed);
     }
 
-    /// Sends that the kernel refused, since the start: no route, no such address any more.
+    /// Return how many sends the kernel has refused since the start: no route, or no such address any
+    /// more.
     pub fn refused_sends(&self) -> u64 {
         self.refused_sends.load(Ordering::Relaxed)
     }
 
-    /// Whether a packet may reach QUIC.
+    /// Return whether a packet may reach QUIC.
     pub fn is_welcome(&self, packet: &[u8]) -> bool {
         // Nearly all packets are short ones with the id of the one before: no lock for those.
         let id = packet
@@ -136,27 +137,27 @@ impl Path {
         self.refused_sends.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Whether the host sends by the relay now.
+    /// Return whether the host sends by the relay now.
     pub fn sends_by_relay(&self) -> bool {
         self.sends_by_relay.load(Ordering::Relaxed)
     }
 
-    /// The relay, if there is one.
+    /// Return the relay, if there is one.
     pub fn relay(&self) -> Option<Arc<UnixDatagram>> {
         lock(&self.relay).clone()
     }
 
-    /// Be woken when a relay is attached.
+    /// Wake this waker when a relay is attached.
     pub fn wait_relay(&self, waker: &Waker) {
         *lock(&self.waker) = Some(waker.clone());
     }
 
-    /// The host's only peer.
+    /// Return the host's only peer.
     pub fn peer(&self) -> Option<SocketAddr> {
         *lock(&self.peer)
     }
 
-    /// Read a packet that is not QUIC; returns what to send back to where it came from.
+    /// Read a packet that is not QUIC, and return what to send back to where it came from.
     pub fn read_aside(&self, packet: &[u8], from: SocketAddr) -> Option<[u8; PROBE_BYTES]> {
         match lock(&self.prober).as_mut()?.read(packet)? {
             Probe::Asked(answer) => Some(answer),

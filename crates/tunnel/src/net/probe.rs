@@ -1,4 +1,4 @@
-//! Probes: 32-byte packets beside QUIC that ask whether UDP gets through. Pure.
+//! Encode and check probes: 32-byte packets beside QUIC that ask whether UDP gets through. Pure.
 //!
 //! `kind:u8 version:u8 zero:[u8; 6] counter:u64 tag:[u8; 16]`. The fixed bit of QUIC is clear, so the
 //! two cannot be mistaken. The tag is an HMAC under a key that both ends derive from the one-time
@@ -26,7 +26,7 @@ pub struct Prober {
     seen: u64,
 }
 
-/// What a probe that came in was.
+/// What a received probe was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Probe {
     /// A question; send these bytes back to where it came from.
@@ -48,7 +48,7 @@ impl Prober {
         }
     }
 
-    /// The next question, and its counter.
+    /// Return the next question and its counter.
     pub fn ask(&mut self) -> ([u8; PROBE_BYTES], u64) {
         self.counter += 1;
         (self.encode(KIND_ASK, self.counter), self.counter)
@@ -74,7 +74,7 @@ impl Prober {
         }
     }
 
-    /// A sliding window over the counters that were asked, as IPsec has it.
+    /// Check a counter by a sliding window over those that were asked, as IPsec does.
     fn is_new(&mut self, counter: u64) -> bool {
         if counter > self.highest_asked {
             let shift = counter - self.highest_asked;

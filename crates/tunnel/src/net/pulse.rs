@@ -1,5 +1,5 @@
-//! A congestion controller's wrapper: lets a heartbeat pass when the window is full, and notes what
-//! was acknowledged.
+//! Wrap a congestion controller: let a heartbeat pass when the window is full, and note what was
+//! acknowledged.
 //!
 //! In a blackout a bulk flow leaves the window full of packets that nobody will acknowledge, and
 //! quinn's probes back off exponentially: after an hour without a path the next one would come an hour
@@ -13,14 +13,24 @@ use std::time::Instant;
 
 use quinn::congestion::{Controller, ControllerFactory};
 
-use crate::conn::life::Acked;
 use crate::lock::lock;
+
+/// The newest packet that was acknowledged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Acked {
+    /// When it was sent.
+    pub sent: Instant,
+    /// When its acknowledgement came.
+    pub at: Instant,
+    /// Whether others were still in flight then.
+    pub more_in_flight: bool,
+}
 
 /// What the controller of a connection shares with the connection's watch.
 #[derive(Clone, Debug, Default)]
 pub struct Pulse {
     wanted: Arc<AtomicBool>,
-    /// Packets left since the newest acknowledgement.
+    /// Whether a packet was sent since the newest acknowledgement.
     sent_since: Arc<AtomicBool>,
     answers: Arc<Mutex<Answers>>,
 }
@@ -37,17 +47,17 @@ impl Pulse {
         self.wanted.store(true, Ordering::Relaxed);
     }
 
-    /// Packets that the peer has acknowledged.
+    /// Return how many packets the peer has acknowledged.
     pub fn acked_packets(&self) -> u64 {
         lock(&self.answers).packets
     }
 
-    /// The newest packet that the peer has acknowledged.
+    /// Return the newest packet that the peer has acknowledged.
     pub fn newest_acked(&self) -> Option<Acked> {
         lock(&self.answers).newest
     }
 
-    /// Whether anything was sent since that acknowledgement came.
+    /// Return whether anything was sent since that acknowledgement came.
     pub fn sent_since_acked(&self) -> bool {
         self.sent_since.load(Ordering::Relaxed)
     }

@@ -1,7 +1,8 @@
-//! The path of last resort: QUIC packets as messages of a Unix socket, which Python carries on.
+//! Send and receive QUIC packets by the path of last resort: messages of a Unix socket, which Python
+//! carries on.
 
 use std::io::IoSliceMut;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::task::{Context, Poll};
 
 use quinn::udp::{RecvMeta, Transmit};
@@ -9,18 +10,8 @@ use tokio::io::ReadBuf;
 
 use super::path::Path;
 
-/// The address that stands for the relay towards quinn: of a range that is never routed.
-pub fn relay_address(is_ipv6: bool) -> SocketAddr {
-    let ip: IpAddr = if is_ipv6 {
-        Ipv6Addr::new(0x100, 0, 0, 0, 0, 0, 0, 1).into() // RFC 6666
-    } else {
-        Ipv4Addr::new(192, 0, 2, 1).into() // RFC 5737
-    };
-    SocketAddr::new(ip, 1)
-}
-
-/// Send packets by the relay, if there is one. A full one drops them as a full router does;
-/// congestion control sees to it.
+/// Send packets by the relay, if there is one. A full one drops them as a full router does, and
+/// congestion control reacts.
 pub fn send_by_relay(path: &Path, transmit: &Transmit) {
     let Some(relay) = path.relay() else {
         return;
@@ -31,7 +22,7 @@ pub fn send_by_relay(path: &Path, transmit: &Transmit) {
     }
 }
 
-/// Take what came by the relay, as if from `source`. Wakes when a relay is attached, too.
+/// Receive what came by the relay, as if from `source`. Wakes when a relay is attached, too.
 pub fn poll_relay(
     path: &Path,
     source: SocketAddr,

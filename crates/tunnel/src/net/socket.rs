@@ -1,4 +1,4 @@
-//! The socket under QUIC: sifts what comes in, and sends by UDP or by the relay.
+//! Filter what comes in under QUIC, and send by UDP or by the relay.
 
 use std::io::{self, IoSliceMut};
 use std::net::SocketAddr;
@@ -10,9 +10,10 @@ use quinn::udp::{RecvMeta, Transmit};
 use quinn::{AsyncUdpSocket, UdpPoller};
 use tokio::sync::Notify;
 
+use super::addresses::relay_address;
 use super::batch::{Batch, Put};
 use super::path::Path;
-use super::relay::{poll_relay, relay_address, send_by_relay};
+use super::relay::{poll_relay, send_by_relay};
 use crate::lock::lock;
 
 /// Batches of nothing but garbage before other work gets a turn.
@@ -34,7 +35,7 @@ impl std::fmt::Debug for PathSocket {
 }
 
 impl PathSocket {
-    /// Put the path around a socket.
+    /// Wrap a socket in the path.
     pub fn new(inner: Arc<dyn AsyncUdpSocket>, path: Arc<Path>) -> io::Result<Arc<Self>> {
         let is_ipv6 = inner.local_addr()?.is_ipv6();
         let waits = Arc::new(Notify::new());
@@ -82,7 +83,7 @@ impl PathSocket {
         });
     }
 
-    /// Keep the welcome segments of one receive, in place. Returns whether any is left.
+    /// Keep the welcome segments of one receive, in place. Return whether any is left.
     fn sift(&self, buf: &mut [u8], meta: &mut RecvMeta) -> bool {
         let stride = meta.stride.max(1);
         let mut kept = 0;
@@ -110,7 +111,7 @@ impl PathSocket {
         metas: &mut [RecvMeta],
     ) -> Poll<usize> {
         for _ in 0..GARBAGE_BATCHES {
-            // An error says that one packet could not go out or come in: as good as a lost one.
+            // An error is about one packet that could not leave or arrive, which is like a lost one.
             let Ok(count) = ready!(self.inner.poll_recv(cx, bufs, metas)) else {
                 continue;
             };

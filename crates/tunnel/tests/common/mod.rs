@@ -9,7 +9,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use port_linker_tunnel::conn::host::{HostLink, Introduction, connect};
+use port_linker_tunnel::conn::control_stream::Introduction;
+use port_linker_tunnel::conn::host::{HostLink, connect};
 use port_linker_tunnel::conn::target::Target;
 use port_linker_tunnel::conn::tls::Identity;
 use port_linker_tunnel::conn::transport::Congestion;
@@ -69,12 +70,12 @@ impl Ends {
         }
     }
 
-    /// What the target hears about the host.
+    /// What is sent to the target about the host.
     pub fn to_target(&self) -> Introduction {
         introduction(self.host_identity.fingerprint(), vec![])
     }
 
-    /// What the host hears about the target.
+    /// What is sent to the host about the target.
     pub fn to_host(&self) -> Introduction {
         introduction(
             self.target_identity.fingerprint(),
@@ -134,8 +135,8 @@ impl Pair {
         }
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let local = listener.local_addr().unwrap();
-        let (link, service) = (self.host.link.clone(), key.to_owned());
-        tokio::spawn(run_accept(link, listener, service, false));
+        let (flows, service) = (self.host.link.flows.clone(), key.to_owned());
+        tokio::spawn(run_accept(flows, listener, service, false));
         local
     }
 
@@ -148,7 +149,7 @@ impl Pair {
     }
 }
 
-/// Wait for an event that `wanted` says yes to.
+/// Wait for an event that `wanted` accepts.
 pub async fn wait_event(
     events: &mut mpsc::UnboundedReceiver<Event>,
     wanted: impl Fn(&Event) -> bool,

@@ -1,4 +1,4 @@
-//! What the kernel holds of one application's connection.
+//! Bound what the kernel holds of one application's connection.
 //!
 //! A flow whose reader has stopped fills the kernel's buffers on its way: our socket's at both ends,
 //! and the send buffer of the application that writes. Linux sizes that one by itself, at thirty
@@ -25,8 +25,8 @@ const RECEIVE_BYTES: usize = 512 * 1024;
 /// sends several at once, so the speed of a flow is the same.
 const SEGMENT_BYTES: u32 = 15 * 1024;
 
-/// Bound buffers and segments: of a socket before it connects, for it tells the other end of its
-/// segments then, or of a listening one, from which Linux copies them.
+/// Bound buffers and segments. For a socket before it connects, because that announces its segments to
+/// the other end, or for a listening one, from which Linux copies them.
 pub fn bound(socket: &SockRef<'_>) {
     let _ = socket.set_send_buffer_size(START_BYTES);
     let _ = socket.set_recv_buffer_size(START_BYTES);
@@ -40,19 +40,19 @@ pub fn tune(tcp: &TcpStream) {
     let _ = SockRef::from(tcp).set_linger(Some(Duration::ZERO));
 }
 
-/// Both ends were relayed: the kernel shall bring the rest, and the close be one.
+/// Let the kernel deliver the rest and close normally: both FINs were relayed.
 pub fn let_end(tcp: &TcpStream) {
     let _ = SockRef::from(tcp).set_linger(None);
 }
 
-/// Enlarges the buffer of one direction, once, when it has moved enough.
+/// Enlarge the buffer of one direction, once, when it has moved enough.
 pub struct Growth {
     is_done: bool,
     grow: fn(&TcpStream),
 }
 
 impl Growth {
-    /// Of the direction that we read from the application.
+    /// Watch the direction that is read from the application.
     pub const fn receive() -> Self {
         Self {
             is_done: false,
@@ -60,7 +60,7 @@ impl Growth {
         }
     }
 
-    /// Of the direction that we write to the application.
+    /// Watch the direction that is written to the application.
     pub const fn send() -> Self {
         Self {
             is_done: false,

@@ -1,137 +1,125 @@
-//! One flow from its start to its end: both directions, half-close, reset.
+//! Carry one flow from its start to its end: both directions, half-close, reset.
 //!
 //! Each direction ends by itself, and a reset is relayed in its order. When an application was
-//! reset (a write to it failed, or the kernel says so) it takes no more; what it sent before is
-//! still in the kernel's buffer and is carried. The peer is told (`Message::Gone`), throws away
+//! reset (a write to it failed, or the kernel reports it) it takes no more. What it sent before is
+//! still in the kernel's buffer and is carried. The peer is notified (`Message::Gone`), throws away
 //! what its own application still sends, and resets that once its kernel has acknowledged all that
 //! was before the reset. RESET_STREAM would discard it: that is for what ends the whole flow.
 
-use std::sync::Arc;
+use std::time::Duration;
 
 use quinn::{RecvStream, SendStream};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
+use tokio::time::{Instant, timeout};
 
-use super::application::Local;
+use super::application::Application;
 use super::buffers::let_end;
-use super::flows::{Flow, FlowGuard};
-use super::last::run_last;
+use super::flows::Flow;
 use super::receive::{Received, run_receive};
 use super::send::{Sent, discard, run_send};
-use crate::conn::link::Link;
 use crate::error::FlowEnd;
-use crate::lock::lock;
+use crate::net::diag::read_unacked;
 
-/// The two ends of a flow.
-pub struct Ends {
-    /// The application's side.
-    pub tcp: TcpStream,
+/// An application that takes nothing for so long does not get the rest.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How often the kernel is asked, first and at most.
+const FIRST_STEP: Duration = Duration::from_millis(1);
+const LONGEST_STEP: Duration = Duration::from_millis(100);
+
+/// Both directions of a flow's QUIC stream.
+pub struct Stream {
     /// Towards the peer.
     pub send: SendStream,
     /// From the peer.
     pub recv: RecvStream,
-    /// What is known about the application.
-    pub local: Local,
+}
+
+impl Stream {
+    /// Reset both directions; harmless if they have ended.
+    pub fn reset(&mut self, end: FlowEnd) {
+        let _ = self.send.reset(end.code());
+        let _ = self.recv.stop(end.code());
+    }
 }
 
 /// Carry both directions until both have ended, or the flow was reset.
-pub async fn run_flow(link: &Arc<Link>, guard: FlowGuard, mut ends: Ends) {
-    let flow: &Flow = &guard.flow;
+pub async fn run_flow(flow: Flow, mut stream: Stream, app: Application) {
     let end = tokio::select! {
         biased;
-        carried = carry(link, flow, &mut ends) => carried.err(),
+        carried = carry(&flow, &mut stream, &app) => carried.err(),
         end = flow.dropped() => Some(end),
     };
     let Some(end) = end else {
-        return let_end(&ends.tcp);
+        return let_end(&app.tcp);
     };
     if end.is_refusal() {
-        flow.stats.refuse();
+        flow.refuse();
     }
-    reset_streams(&mut ends.send, &mut ends.recv, end);
-}
-
-/// Reset a stream both ways; harmless if it has ended.
-pub fn reset_streams(send: &mut SendStream, recv: &mut RecvStream, end: FlowEnd) {
-    let _ = send.reset(end.code());
-    let _ = recv.stop(end.code());
+    stream.reset(end);
 }
 
 /// Carry until both directions have ended by a FIN. Fails if the flow ends otherwise; all that can
 /// be delivered is by then.
-async fn carry(link: &Link, flow: &Flow, ends: &mut Ends) -> Result<(), FlowEnd> {
-    let Ends {
-        tcp,
-        send,
-        recv,
-        local,
-    } = ends;
-    let (tcp, local) = (&*tcp, &*local);
+async fn carry(flow: &Flow, stream: &mut Stream, app: &Application) -> Result<(), FlowEnd> {
+    let Stream { send, recv } = stream;
     let received = Notify::new();
     let both = async {
         tokio::try_join!(
-            carry_up(tcp, send, flow, link, local),
-            carry_down(tcp, recv, flow, link, local, &received),
+            carry_up(flow, send, app),
+            carry_down(flow, recv, app, &received),
         )
     };
     tokio::select! {
         biased;
         both = both => drop(both?),
-        () = run_last(tcp, flow, &received) => return Err(FlowEnd::Reset),
-        () = watch_local(tcp, flow, link, local) => {}
+        () = run_last(flow, &app.tcp, &received) => return Err(FlowEnd::Reset),
+        () = watch_application(flow, app) => {}
     }
-    if flow.is_peer_gone() && !local.is_gone() {
+    if flow.peer().is_gone() && !app.is_gone() {
         received.notify_one();
-        run_last(tcp, flow, &received).await;
+        run_last(flow, &app.tcp, &received).await;
         return Err(FlowEnd::Reset);
     }
     Ok(())
 }
 
-/// From our application to the peer.
-async fn carry_up(
-    tcp: &TcpStream,
-    send: &mut SendStream,
-    flow: &Flow,
-    link: &Link,
-    local: &Local,
-) -> Result<(), FlowEnd> {
-    match run_send(tcp, send, flow, local, link.is_host).await {
+/// Carry from our application to the peer.
+async fn carry_up(flow: &Flow, send: &mut SendStream, app: &Application) -> Result<(), FlowEnd> {
+    match run_send(flow, send, app).await {
         Sent::Fin => Ok(()),
         Sent::Reset => {
-            local.note_gone();
-            link.say_gone(flow, Some(lock(&flow.send).sent()));
+            app.note_gone();
+            flow.send_gone(Some(flow.sent()));
             let _ = send.stopped().await; // when the peer's application has it all, or is gone too
             Err(FlowEnd::Reset)
         }
-        Sent::Stopped(FlowEnd::Reset) if !local.is_gone() => {
+        Sent::Stopped(FlowEnd::Reset) if !app.is_gone() => {
             let _ = send.reset(FlowEnd::Reset.code());
-            flow.note_gone(None);
-            discard(tcp).await;
+            flow.peer().note_gone(None);
+            discard(&app.tcp).await;
             Ok(())
         }
         Sent::Stopped(end) => Err(end),
     }
 }
 
-/// From the peer to our application.
+/// Carry from the peer to our application.
 async fn carry_down(
-    tcp: &TcpStream,
-    recv: &mut RecvStream,
     flow: &Flow,
-    link: &Link,
-    local: &Local,
+    recv: &mut RecvStream,
+    app: &Application,
     received: &Notify,
 ) -> Result<(), FlowEnd> {
     let end = tokio::select! {
         biased;
-        end = run_receive(tcp, recv, flow, link, local) => end?,
-        () = local.gone() => Received::Gone,
+        end = run_receive(flow, recv, app) => end?,
+        () = app.gone() => Received::Gone,
     };
     match end {
         Received::All => received.notify_one(),
         Received::Gone => {
-            link.say_gone(flow, None);
+            flow.send_gone(None);
             let _ = recv.stop(FlowEnd::Reset.code());
         }
     }
@@ -139,9 +127,40 @@ async fn carry_down(
 }
 
 /// Notice at once that our application was reset, whatever its flow waits for. Never completes.
-async fn watch_local(tcp: &TcpStream, flow: &Flow, link: &Link, local: &Local) {
-    local.wait_broken(tcp).await;
-    local.note_gone();
-    link.say_gone(flow, None);
+async fn watch_application(flow: &Flow, app: &Application) {
+    app.broken().await;
+    app.note_gone();
+    flow.send_gone(None);
     std::future::pending().await
+}
+
+/// Complete when the peer's application is gone and ours has all that came from it, or has taken
+/// nothing for `PATIENCE`. `received`: all was written to the socket. Cancel-safe.
+async fn run_last(flow: &Flow, tcp: &TcpStream, received: &Notify) {
+    flow.peer().gone().await;
+    let mut step = FIRST_STEP;
+    let mut is_received = false;
+    let mut last = (flow.received(), u32::MAX);
+    let mut moved_at = Instant::now();
+    loop {
+        let (Ok(near), Ok(far)) = (tcp.local_addr(), tcp.peer_addr()) else {
+            return; // it is gone, too
+        };
+        // Where the kernel does not report it, what is written counts as delivered.
+        let unacked = read_unacked(near, far).unwrap_or(0);
+        if is_received && unacked == 0 {
+            return;
+        }
+        let now = (flow.received(), unacked);
+        if now != last {
+            (last, moved_at) = (now, Instant::now());
+        } else if moved_at.elapsed() >= PATIENCE {
+            return;
+        }
+        if timeout(step, received.notified()).await.is_ok() {
+            (is_received, step) = (true, FIRST_STEP);
+        } else {
+            step = (step * 2).min(LONGEST_STEP);
+        }
+    }
 }

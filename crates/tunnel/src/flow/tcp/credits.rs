@@ -1,23 +1,23 @@
-//! How much each flow's sender may have under way: per-flow credit on top of QUIC. Pure.
+//! Decide how much each flow's sender may have under way: per-flow credit on top of QUIC. Pure.
 //!
 //! QUIC's own stream window is one number for all streams, and must be large for a long fat path;
 //! two hundred flows whose readers have stopped would then hold gigabytes. So a receiver grants
 //! each flow credit of its own: `START_BYTES` at first, doubled whenever a window is read within two round
 //! trips, and never more than half of what is left of the pool. Many greedy flows thus share
 //! the pool evenly, a stalled one keeps little, and there is always a start for a new one. Half of
-//! the pool is kept for readers that have proved to be some: however many flows stall at their
+//! the pool is kept for readers that have proved that they read: however many flows stall at their
 //! beginning, one that is read grows.
 
 use std::time::{Duration, Instant};
 
-/// What a fresh flow may send unasked. Both sides know it.
+/// What a new flow may send before it is granted any. Both sides use this number.
 pub const START_BYTES: u64 = 64 * 1024;
 /// The most that one flow may have under way; also QUIC's stream window.
 pub const MAX_BYTES: u64 = 16 * 1024 * 1024;
 /// What all flows together are granted beyond what was read, on top of each one's start.
 pub const POOL_BYTES: u64 = 64 * 1024 * 1024;
-/// A reader that took so much reads; before that it may have been buffers, which take up to 1 MiB of
-/// a flow that nobody reads. Half of the pool is for those that do, and larger buffers in the kernel.
+/// Whoever took so much is a reader. Before that it may have been buffers, which take up to 1 MiB of a
+/// flow that nobody reads. Readers may have half of the pool, and larger buffers in the kernel.
 pub const PROOF_BYTES: u64 = 2 * 1024 * 1024;
 
 /// Slack for the round trip of a path so short that scheduling is the longer part.
@@ -32,7 +32,7 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// What one flow may have now: half of the free part, within the limits of a window.
+    /// Return what one flow may have now: half of the free part, within the limits of a window.
     fn share(&self, is_proven: bool) -> u64 {
         let pool = if is_proven {
             POOL_BYTES
@@ -43,7 +43,7 @@ impl Pool {
         (free / 2).clamp(START_BYTES, MAX_BYTES)
     }
 
-    /// Granted and not yet read, in bytes.
+    /// Return the bytes that are granted and not yet read.
     pub fn outstanding(&self) -> u64 {
         self.outstanding
     }
@@ -71,7 +71,7 @@ impl RecvCredit {
         }
     }
 
-    /// Count bytes that the flow's reader took; return the new limit if the sender shall hear one.
+    /// Count bytes that the flow's reader took; return the new limit if it is to be sent.
     pub fn read(
         &mut self,
         bytes: u64,
@@ -79,7 +79,7 @@ impl RecvCredit {
         rtt: Duration,
         pool: &mut Pool,
     ) -> Option<u64> {
-        // A grant that crossed with a give-back lets the sender run ahead of our books: then there
+        // A grant that crossed with a give-back lets the sender run ahead of this account: then there
         // is nothing of this flow left to release.
         let released = bytes.min(self.granted.saturating_sub(self.read));
         pool.outstanding = pool.outstanding.saturating_sub(released);
@@ -93,13 +93,13 @@ impl RecvCredit {
         self.renew(now, pool)
     }
 
-    /// Bytes read so far.
+    /// Return the bytes read so far.
     pub fn total(&self) -> u64 {
         self.read
     }
 
-    /// The sender gave credit back: it stays below `limit`. A limit that is nonsense changes nothing.
-    /// Returns the new limit if the sender has used that up by now and waits for more.
+    /// Take credit back: the sender stays below `limit`. A limit that is nonsense changes nothing.
+    /// Return the new limit if the sender has used that up by now and waits for more.
     pub fn give_back(&mut self, limit: u64, now: Instant, pool: &mut Pool) -> Option<u64> {
         if limit >= self.granted || limit < self.read {
             return None;
@@ -158,12 +158,12 @@ impl Default for SendCredit {
 }
 
 impl SendCredit {
-    /// Bytes that may be sent now.
+    /// Return the bytes that may be sent now.
     pub fn available(&self) -> u64 {
         self.limit - self.sent
     }
 
-    /// Bytes sent so far.
+    /// Return the bytes sent so far.
     pub fn sent(&self) -> u64 {
         self.sent
     }
@@ -173,12 +173,12 @@ impl SendCredit {
         self.sent += bytes.min(self.available());
     }
 
-    /// The receiver granted up to `limit`. An older grant that comes late changes nothing.
+    /// Take a grant up to `limit`. An older grant that comes late changes nothing.
     pub fn grant(&mut self, limit: u64) {
         self.limit = self.limit.max(limit);
     }
 
-    /// Called once a second: the limit to give back down to, if the flow sat idle on much credit.
+    /// Return the limit to give back down to, if the flow was idle with much credit. Called once a second.
     pub fn tick(&mut self) -> Option<u64> {
         let idle = self.sent == self.sent_at_tick;
         self.sent_at_tick = self.sent;

@@ -201,7 +201,7 @@ proptest! {
         prop_assert!(pool.outstanding() <= POOL_BYTES + START_BYTES);
     }
 
-    /// Whatever is read, the sender is never stuck: unread credit, or a grant that says so.
+    /// Whatever is read, the sender is never stuck: unread credit, or a grant that is sent.
     #[test]
     fn credit_never_runs_dry(steps in proptest::collection::vec((1u64..200_000, 0u64..500), 1..200)) {
         let mut now = Instant::now();

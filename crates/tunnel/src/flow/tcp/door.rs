@@ -1,5 +1,6 @@
-//! The agent's own door, through which the host enters while ssh is gone: the stdio link goes on
-//! inside one flow. The agent asks whoever enters for the session's token; we only bring them there.
+//! Carry the stdio link inside one flow to the agent's own socket, its door, while ssh is gone.
+//!
+//! The agent asks each client of that socket for the session's token. The sidecar only connects them.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -8,22 +9,20 @@ use std::os::unix::net::{SocketAddr, UnixStream};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::host::run_connection;
-use crate::conn::link::Link;
+use super::flows::Flows;
+use super::host::start_connection;
 use crate::error::{FlowEnd, LinkError};
 use crate::flow::services::Services;
-use crate::flow::wire::Preamble;
 
-/// What a flow to the door names; no service's key is like it.
+/// The service key of a flow to the door; no service has it.
 pub const DOOR: &str = "door";
-/// The agent takes it at once, or hangs.
+/// The agent accepts at once, or hangs.
 const DIAL_LIMIT: Duration = Duration::from_secs(5);
 
-/// Read an address: a path, or "@name" for an abstract socket.
+/// Parse an address: a path, or "@name" for an abstract socket.
 pub fn parse_address(text: &str) -> io::Result<SocketAddr> {
     match text.strip_prefix('@') {
         Some(name) => SocketAddr::from_abstract_name(name),
@@ -32,20 +31,12 @@ pub fn parse_address(text: &str) -> io::Result<SocketAddr> {
 }
 
 /// Host: carry this stream to the target's door.
-pub fn enter(link: &Arc<Link>, descriptor: OwnedFd) -> Result<(), LinkError> {
+pub fn enter(flows: &Arc<Flows>, descriptor: OwnedFd) -> Result<(), LinkError> {
     let stream = to_stream(descriptor).map_err(|error| LinkError::new("bad-descriptor", error))?;
-    let preamble = Preamble::Flow {
-        service: DOOR.into(),
-    };
-    let preamble = preamble
-        .encode()
-        .map_err(|error| LinkError::new("bad-service", error))?;
-    let (link, preamble) = (link.clone(), Bytes::from(preamble));
-    tokio::spawn(run_connection(link, stream, DOOR.into(), preamble));
-    Ok(())
+    start_connection(flows, stream, DOOR)
 }
 
-/// Target: a stream to the agent; refused before the agent has named its door.
+/// Target: connect to the agent. Fails before the agent has named its door.
 pub async fn dial(services: &Services) -> Result<TcpStream, FlowEnd> {
     let address = services.door().ok_or(FlowEnd::UnknownService)?;
     // In a thread: connect(2) waits when the backlog is full.
@@ -57,8 +48,8 @@ pub async fn dial(services: &Services) -> Result<TcpStream, FlowEnd> {
     }
 }
 
-/// A Unix stream socket in the shape in which flows are carried: all that they do with it (read,
-/// write, shut one half down, ask for room) every stream socket can.
+/// Wrap a Unix stream socket as flows need it. All that they do with it (read, write, shut one half
+/// down, ask for room) every stream socket can.
 fn to_stream(descriptor: OwnedFd) -> io::Result<TcpStream> {
     let stream = std::net::TcpStream::from(descriptor);
     stream.set_nonblocking(true)?;

@@ -1,4 +1,4 @@
-//! From the stream to the TCP socket.
+//! Copy from the stream to the application's socket.
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice, Write};
@@ -8,16 +8,15 @@ use quinn::{ReadError, RecvStream};
 use socket2::SockRef;
 use tokio::net::TcpStream;
 
-use super::application::Local;
+use super::application::Application;
 use super::buffers::Growth;
 use super::flows::Flow;
-use crate::conn::link::Link;
 use crate::error::FlowEnd;
 
 /// Chunks (packets' payloads) written with one system call: about 90 KB.
 const CHUNKS: usize = 64;
 
-/// How it ended.
+/// How copying ended.
 pub enum Received {
     /// Our application has all that the peer's sent, and its FIN if there was one.
     All,
@@ -37,43 +36,36 @@ impl From<FlowEnd> for Halt {
     }
 }
 
-/// Copy until the stream's end. A FIN becomes the socket's, a reset is the caller's.
+/// Copy until the stream's end. A FIN is passed on; a reset is left to the caller.
 pub async fn run_receive(
-    tcp: &TcpStream,
-    recv: &mut RecvStream,
     flow: &Flow,
-    link: &Link,
-    local: &Local,
+    recv: &mut RecvStream,
+    app: &Application,
 ) -> Result<Received, FlowEnd> {
-    let mut incoming = Incoming::new(recv, flow);
-    match copy(tcp, &mut incoming, flow, link).await {
+    let mut incoming = Incoming::new(flow, recv);
+    match copy(flow, &mut incoming, &app.tcp).await {
         Ok(()) => {
             if incoming.end == Some(End::Fin) {
-                let _ = SockRef::from(tcp).shutdown(std::net::Shutdown::Write);
+                let _ = SockRef::from(&app.tcp).shutdown(std::net::Shutdown::Write);
             }
             Ok(Received::All)
         }
         Err(Halt::Local(error)) => {
-            local.note_failure(&error);
+            app.note_failure(&error);
             Ok(Received::Gone)
         }
         Err(Halt::Flow(end)) => Err(end),
     }
 }
 
-async fn copy(
-    tcp: &TcpStream,
-    incoming: &mut Incoming<'_>,
-    flow: &Flow,
-    link: &Link,
-) -> Result<(), Halt> {
+async fn copy(flow: &Flow, incoming: &mut Incoming<'_>, tcp: &TcpStream) -> Result<(), Halt> {
     let mut growth = Growth::send();
     while let Some(chunks) = incoming.next().await? {
-        let written = write_now(tcp, chunks, flow, link)?;
+        let written = write_now(flow, chunks, tcp)?;
         if written < chunks.len() {
-            let mut backlog = Backlog::new(link);
+            let mut backlog = Backlog::new(flow);
             backlog.extend(&mut chunks[written..])?;
-            backlog.drain(tcp, incoming, flow).await?;
+            backlog.drain(incoming, tcp).await?;
         }
         growth.reach(tcp, incoming.offset);
     }
@@ -87,27 +79,27 @@ enum End {
     Reset,
 }
 
-/// What comes from the peer.
+/// The chunks that come from the peer.
 struct Incoming<'a> {
-    recv: &'a mut RecvStream,
     flow: &'a Flow,
+    recv: &'a mut RecvStream,
     chunks: [Bytes; CHUNKS],
     offset: u64,
     end: Option<End>,
 }
 
 impl<'a> Incoming<'a> {
-    fn new(recv: &'a mut RecvStream, flow: &'a Flow) -> Self {
+    fn new(flow: &'a Flow, recv: &'a mut RecvStream) -> Self {
         Self {
-            recv,
             flow,
+            recv,
             chunks: [const { Bytes::new() }; CHUNKS],
             offset: 0,
             end: None,
         }
     }
 
-    /// The next chunks; None at the end, again and again. Cancel-safe.
+    /// Return the next chunks; None at the end, at each further call too. Cancel-safe.
     async fn next(&mut self) -> Result<Option<&mut [Bytes]>, FlowEnd> {
         if self.end.is_some() {
             return Ok(None);
@@ -115,7 +107,7 @@ impl<'a> Incoming<'a> {
         let read = tokio::select! {
             biased;
             read = self.recv.read_chunks(&mut self.chunks) => read.map_err(|error| read_end(&error))?,
-            () = self.flow.peer_ends(self.offset) => {
+            () = self.flow.peer().ends(self.offset) => {
                 self.end = Some(End::Reset);
                 return Ok(None);
             }
@@ -131,13 +123,8 @@ impl<'a> Incoming<'a> {
 }
 
 /// Write until the socket is full; return how many chunks are done with. Not through tokio, which
-/// does not know of a fresh socket that it is writable.
-fn write_now(
-    tcp: &TcpStream,
-    chunks: &mut [Bytes],
-    flow: &Flow,
-    link: &Link,
-) -> Result<usize, Halt> {
+/// has not yet learned that a fresh socket is writable.
+fn write_now(flow: &Flow, chunks: &mut [Bytes], tcp: &TcpStream) -> Result<usize, Halt> {
     let mut done = 0;
     while done < chunks.len() {
         let slices: [IoSlice<'_>; CHUNKS] =
@@ -148,7 +135,7 @@ fn write_now(
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(done),
             Err(error) => return Err(Halt::Local(error)),
         };
-        link.note_read(flow, written as u64);
+        flow.note_read(written as u64);
         while done < chunks.len() && written >= chunks[done].len() {
             written -= chunks[done].len();
             chunks[done] = Bytes::new();
@@ -161,10 +148,10 @@ fn write_now(
     Ok(done)
 }
 
-/// What a blocked socket still has to take. The bytes are copied off the packets that brought
+/// The bytes that a blocked socket still has to take. They are copied off the packets that brought
 /// them: a packet's payload keeps the whole receive buffer alive, 64 KiB for 1.4.
 struct Backlog<'a> {
-    link: &'a Link,
+    flow: &'a Flow,
     parts: VecDeque<BytesMut>,
     len: usize,
 }
@@ -173,9 +160,9 @@ struct Backlog<'a> {
 const PART_BYTES: usize = 64 * 1024;
 
 impl<'a> Backlog<'a> {
-    fn new(link: &'a Link) -> Self {
+    fn new(flow: &'a Flow) -> Self {
         Self {
-            link,
+            flow,
             parts: VecDeque::new(),
             len: 0,
         }
@@ -185,7 +172,7 @@ impl<'a> Backlog<'a> {
         for chunk in chunks {
             let bytes = std::mem::take(chunk);
             self.len += bytes.len();
-            let is_within = self.link.hold(bytes.len());
+            let is_within = self.flow.hold(bytes.len());
             self.push(&bytes);
             if !is_within {
                 return Err(FlowEnd::Limit);
@@ -201,19 +188,14 @@ impl<'a> Backlog<'a> {
         }
     }
 
-    /// Write as the socket lets us, and go on reading meanwhile, within the sender's credit.
-    async fn drain(
-        &mut self,
-        tcp: &TcpStream,
-        incoming: &mut Incoming<'_>,
-        flow: &Flow,
-    ) -> Result<(), Halt> {
+    /// Write what the socket takes, and read on meanwhile, within the sender's credit.
+    async fn drain(&mut self, incoming: &mut Incoming<'_>, tcp: &TcpStream) -> Result<(), Halt> {
         while self.len > 0 {
             let is_open = incoming.end.is_none();
             tokio::select! {
                 ready = tcp.writable() => {
                     ready.map_err(Halt::Local)?;
-                    self.write(tcp, flow)?;
+                    self.write(tcp)?;
                 }
                 read = incoming.next(), if is_open => {
                     if let Some(chunks) = read? {
@@ -225,14 +207,14 @@ impl<'a> Backlog<'a> {
         Ok(())
     }
 
-    fn write(&mut self, tcp: &TcpStream, flow: &Flow) -> Result<(), Halt> {
+    fn write(&mut self, tcp: &TcpStream) -> Result<(), Halt> {
         while let Some(part) = self.parts.front_mut() {
             match tcp.try_write(part) {
                 Ok(written) => {
                     part.advance(written);
                     self.len -= written;
-                    self.link.unhold(written);
-                    self.link.note_read(flow, written as u64);
+                    self.flow.unhold(written);
+                    self.flow.note_read(written as u64);
                     if part.is_empty() {
                         self.parts.pop_front();
                     }
@@ -247,7 +229,7 @@ impl<'a> Backlog<'a> {
 
 impl Drop for Backlog<'_> {
     fn drop(&mut self) {
-        self.link.unhold(self.len);
+        self.flow.unhold(self.len);
     }
 }
 

@@ -1,4 +1,4 @@
-//! From the TCP socket to the stream.
+//! Copy from the application's socket to the stream.
 
 use std::cell::RefCell;
 use std::io;
@@ -8,11 +8,10 @@ use bytes::{Bytes, BytesMut};
 use quinn::{SendStream, WriteError};
 use tokio::net::TcpStream;
 
-use super::application::Local;
+use super::application::Application;
 use super::buffers::Growth;
 use super::flows::Flow;
 use crate::error::FlowEnd;
-use crate::lock::lock;
 
 /// Read at most this much at a time. 2026-11: 256 KiB against 64 KiB is 10 % on a path without delay.
 const READ_BYTES: usize = 256 * 1024;
@@ -20,12 +19,12 @@ const READ_BYTES: usize = 256 * 1024;
 const LEAST_ROOM: usize = 16 * 1024;
 
 thread_local! {
-    /// All flows read into one block and split their bytes off it, so that an idle flow holds none.
+    /// The block that all flows read into and split their bytes off, so that an idle flow holds none.
     static BLOCK: RefCell<BytesMut> = RefCell::new(BytesMut::new());
 }
 
 /// Read what is there, at most `most` bytes. Empty at the end of the stream.
-pub fn read_some(tcp: &TcpStream, most: usize) -> io::Result<Bytes> {
+fn read_some(tcp: &TcpStream, most: usize) -> io::Result<Bytes> {
     BLOCK.with_borrow_mut(|block| {
         if block.capacity() - block.len() < LEAST_ROOM.min(most) {
             block.reserve(READ_BYTES);
@@ -36,9 +35,9 @@ pub fn read_some(tcp: &TcpStream, most: usize) -> io::Result<Bytes> {
     })
 }
 
-/// How it ended.
+/// How copying ended.
 pub enum Sent {
-    /// By the application's FIN, which is the stream's now.
+    /// The application sent a FIN, which is the stream's now.
     Fin,
     /// The application was reset; all that it sent before is on its way.
     Reset,
@@ -47,15 +46,9 @@ pub enum Sent {
 }
 
 /// Copy until the socket's end.
-pub async fn run_send(
-    tcp: &TcpStream,
-    send: &mut SendStream,
-    flow: &Flow,
-    local: &Local,
-    is_host: bool,
-) -> Sent {
-    match copy(tcp, send, flow, local, is_host).await {
-        Ok(()) if local.is_reset() => Sent::Reset,
+pub async fn run_send(flow: &Flow, send: &mut SendStream, app: &Application) -> Sent {
+    match copy(flow, send, app).await {
+        Ok(()) if app.is_reset() => Sent::Reset,
         Ok(()) => {
             let _ = send.finish();
             Sent::Fin
@@ -64,34 +57,28 @@ pub async fn run_send(
     }
 }
 
-async fn copy(
-    tcp: &TcpStream,
-    send: &mut SendStream,
-    flow: &Flow,
-    local: &Local,
-    is_host: bool,
-) -> Result<(), FlowEnd> {
+async fn copy(flow: &Flow, send: &mut SendStream, app: &Application) -> Result<(), FlowEnd> {
     let mut growth = Growth::receive();
     loop {
-        let most = wait_credit(send, flow).await?;
-        match read_some(tcp, most) {
+        let most = wait_credit(flow, send).await?;
+        match read_some(&app.tcp, most) {
             Ok(bytes) if bytes.is_empty() => return Ok(()),
             Ok(bytes) => {
-                write(send, bytes, flow, is_host).await?;
-                growth.reach(tcp, lock(&flow.send).sent());
+                write(flow, send, bytes).await?;
+                growth.reach(&app.tcp, flow.sent());
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                wait_readable(tcp, send).await?;
+                wait_readable(&app.tcp, send).await?;
             }
             Err(error) => {
-                local.note_failure(&error);
+                app.note_failure(&error);
                 return Ok(());
             }
         }
     }
 }
 
-/// Throw away what the application still sends, until its end: the peer's is gone.
+/// Throw away what the application still sends, until its end: the peer's application is gone.
 pub async fn discard(tcp: &TcpStream) {
     loop {
         match read_some(tcp, READ_BYTES) {
@@ -105,29 +92,23 @@ pub async fn discard(tcp: &TcpStream) {
 }
 
 /// Send bytes for which there is credit.
-pub async fn write(
-    send: &mut SendStream,
-    bytes: Bytes,
-    flow: &Flow,
-    is_host: bool,
-) -> Result<(), FlowEnd> {
-    lock(&flow.send).take(bytes.len() as u64);
-    flow.stats.add(is_host, bytes.len() as u64);
+async fn write(flow: &Flow, send: &mut SendStream, bytes: Bytes) -> Result<(), FlowEnd> {
+    flow.note_sent(bytes.len() as u64);
     send.write_chunk(bytes)
         .await
         .map_err(|error| write_end(&error))
 }
 
-async fn wait_credit(send: &SendStream, flow: &Flow) -> Result<usize, FlowEnd> {
+async fn wait_credit(flow: &Flow, send: &SendStream) -> Result<usize, FlowEnd> {
     loop {
-        let available = lock(&flow.send).available();
+        let available = flow.available();
         if available > 0 {
             return Ok(usize::try_from(available)
                 .unwrap_or(READ_BYTES)
                 .min(READ_BYTES));
         }
         tokio::select! {
-            () = flow.granted.notified() => {}
+            () = flow.granted() => {}
             end = wait_stopped(send) => return Err(end),
         }
     }
@@ -141,7 +122,7 @@ async fn wait_readable(tcp: &TcpStream, send: &SendStream) -> Result<(), FlowEnd
     }
 }
 
-/// Completes when the peer wants no more. Cancel-safe.
+/// Complete when the peer stops the stream. Cancel-safe.
 async fn wait_stopped(send: &SendStream) -> FlowEnd {
     match send.stopped().await {
         Ok(Some(code)) => FlowEnd::from_code(code),

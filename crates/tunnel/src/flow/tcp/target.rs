@@ -1,83 +1,83 @@
-//! The target's side: takes streams, dials the service they name.
+//! Target: accept streams, and connect each to the service that it names.
 
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use quinn::{RecvStream, SendStream};
+use quinn::RecvStream;
 use socket2::{Domain, SockRef, Socket, Type};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
-use super::application::Local;
+use super::application::Application;
 use super::buffers::{bound, tune};
-use super::carry::{Ends, reset_streams, run_flow};
+use super::carry::{Stream, run_flow};
 use super::door::{self, DOOR};
-use crate::conn::link::Link;
+use super::flows::{Flow, Flows};
 use crate::error::FlowEnd;
 use crate::flow::owner::OwnerCheck;
 use crate::flow::services::{Service, Services};
-use crate::flow::wire::{MAX_ARCHIVE_BYTES, Preamble, parse_length};
+use crate::flow::streams::read_preamble;
+use crate::flow::wire::Preamble;
 use crate::net::diag::Proto;
 
-/// A stream that says nothing is not kept.
+/// A stream without a preamble is not kept longer.
 const PREAMBLE_LIMIT: Duration = Duration::from_secs(10);
 /// The service is on this machine: it answers at once, or its backlog is full.
 const DIAL_LIMIT: Duration = Duration::from_secs(5);
-/// A service that refuses is asked again after these: it may open its port anew, as iperf3 does after
-/// each test. Under load that window was met in 2 of 150 tests, 2026-11; the whole is 315 ms.
+/// Pauses before a service that refuses is dialled again: it may be about to open its port once more,
+/// as iperf3 does after each test. Under load that window was met in 2 of 150 tests, 2026-11; the whole
+/// is 315 ms.
 const PAUSES_MS: [u64; 6] = [5, 10, 20, 40, 80, 160];
 const EINPROGRESS: i32 = 115;
 
+/// What the streams of one connection may be connected to.
+#[derive(Clone)]
+struct Dialer {
+    flows: Arc<Flows>,
+    services: Arc<Services>,
+    owners: Arc<OwnerCheck>,
+}
+
 /// Serve the streams that the host opens, until the connection ends.
-pub async fn run_serve(link: Arc<Link>, services: Arc<Services>, owners: Arc<OwnerCheck>) {
-    while let Ok((send, recv)) = link.connection.accept_bi().await {
-        let (services, owners) = (services.clone(), owners.clone());
-        tokio::spawn(run_stream(link.clone(), services, owners, send, recv));
+pub async fn run_serve(flows: Arc<Flows>, services: Arc<Services>, owners: Arc<OwnerCheck>) {
+    let dialer = Dialer {
+        flows,
+        services,
+        owners,
+    };
+    while let Ok((send, recv)) = dialer.flows.connection.accept_bi().await {
+        tokio::spawn(run_stream(dialer.clone(), Stream { send, recv }));
     }
 }
 
-async fn run_stream(
-    link: Arc<Link>,
-    services: Arc<Services>,
-    owners: Arc<OwnerCheck>,
-    mut send: SendStream,
-    mut recv: RecvStream,
-) {
-    let opened = async {
-        let key = timeout(PREAMBLE_LIMIT, read_service(&mut recv))
+async fn run_stream(dialer: Dialer, mut stream: Stream) {
+    match dialer.open(&mut stream).await {
+        Ok((flow, app)) => run_flow(flow, stream, app).await,
+        Err(end) => stream.reset(end),
+    }
+}
+
+impl Dialer {
+    /// Connect a stream to what its preamble names.
+    async fn open(&self, stream: &mut Stream) -> Result<(Flow, Application), FlowEnd> {
+        let id = stream.send.id().into();
+        let key = timeout(PREAMBLE_LIMIT, read_service(&mut stream.recv))
             .await
             .map_err(|_| FlowEnd::Protocol)??;
         if key == DOOR {
-            let stream = door::dial(&services).await?;
-            let opened = (stream, Local::default());
-            return Ok((link.enter(send.id().into(), DOOR.into()), opened));
+            let app = Application::new(door::dial(&self.services).await?);
+            return Ok((self.flows.enter(id, DOOR.into()), app));
         }
         // A key that is not in the table is not counted: the peer could make up any number of them.
-        let service = services.find(&key).ok_or(FlowEnd::UnknownService)?;
-        let guard = link.enter(send.id().into(), key.as_str().into());
-        let dialled = dial(&key, &service, &owners).await;
+        let service = self.services.find(&key).ok_or(FlowEnd::UnknownService)?;
+        let flow = self.flows.enter(id, key.as_str().into());
+        let dialled = dial(&key, &service, &self.owners).await;
         if dialled.as_ref().is_err_and(|end| end.is_refusal()) {
-            guard.flow.stats.refuse();
+            flow.refuse();
         }
-        Ok((guard, dialled?))
-    };
-    match opened.await {
-        Ok((guard, (tcp, local))) => {
-            run_flow(
-                &link,
-                guard,
-                Ends {
-                    tcp,
-                    send,
-                    recv,
-                    local,
-                },
-            )
-            .await;
-        }
-        Err(end) => reset_streams(&mut send, &mut recv, end),
+        Ok((flow, dialled?))
     }
 }
 
@@ -89,27 +89,8 @@ async fn read_service(recv: &mut RecvStream) -> Result<String, FlowEnd> {
     }
 }
 
-/// Read the preamble of any stream. Not cancel-safe: the stream is of no use afterwards.
-pub async fn read_preamble(recv: &mut RecvStream) -> Result<Preamble, FlowEnd> {
-    let mut length = [0; 2];
-    recv.read_exact(&mut length)
-        .await
-        .map_err(|_| FlowEnd::Protocol)?;
-    let length = parse_length(length).map_err(|_| FlowEnd::Protocol)?;
-    let mut archive = [0; MAX_ARCHIVE_BYTES];
-    let archive = &mut archive[..length];
-    recv.read_exact(archive)
-        .await
-        .map_err(|_| FlowEnd::Protocol)?;
-    Preamble::parse(archive).map_err(|_| FlowEnd::Protocol)
-}
-
-/// Connect to a service, within a moment if it refuses.
-async fn dial(
-    key: &str,
-    service: &Service,
-    owners: &OwnerCheck,
-) -> Result<(TcpStream, Local), FlowEnd> {
+/// Connect to a service; try again for a moment if it refuses.
+async fn dial(key: &str, service: &Service, owners: &OwnerCheck) -> Result<Application, FlowEnd> {
     for pause in PAUSES_MS {
         match dial_once(key, service, owners).await {
             Err(FlowEnd::Refused) => sleep(Duration::from_millis(pause)).await,
@@ -124,7 +105,7 @@ async fn dial_once(
     key: &str,
     service: &Service,
     owners: &OwnerCheck,
-) -> Result<(TcpStream, Local), FlowEnd> {
+) -> Result<Application, FlowEnd> {
     let mut end = FlowEnd::Refused;
     for &address in &service.addresses {
         if let Err(refusal) = owners.judge(Proto::Tcp, key, service.owner, address, None) {
@@ -132,9 +113,9 @@ async fn dial_once(
             continue;
         }
         match timeout(DIAL_LIMIT, connect(address)).await {
-            Ok(Ok((tcp, local))) => {
-                tune(&tcp);
-                return Ok((tcp, local));
+            Ok(Ok(app)) => {
+                tune(&app.tcp);
+                return Ok(app);
             }
             Ok(Err(error)) if matches!(error.raw_os_error(), Some(23 | 24)) => end = FlowEnd::Limit,
             Ok(Err(error)) if error.kind() == io::ErrorKind::TimedOut => end = FlowEnd::TimedOut,
@@ -145,8 +126,8 @@ async fn dial_once(
     Err(end)
 }
 
-/// Not through tokio's connect, for which a service that greets and resets at once was never there.
-async fn connect(address: SocketAddr) -> io::Result<(TcpStream, Local)> {
+/// Connect. Not by tokio's connect, which fails if the service greets and resets at once.
+async fn connect(address: SocketAddr) -> io::Result<Application> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
     socket.set_nonblocking(true)?;
     bound(&SockRef::from(&socket));
@@ -156,16 +137,16 @@ async fn connect(address: SocketAddr) -> io::Result<(TcpStream, Local)> {
     }
     let tcp = TcpStream::from_std(socket.into())?;
     tcp.writable().await?;
-    let local = Local::default();
-    match tcp.take_error()? {
+    let app = Application::new(tcp);
+    match app.tcp.take_error()? {
         Some(error) if !is_end(&error) => return Err(error),
-        Some(error) => local.note_failure(&error),
+        Some(error) => app.note_failure(&error),
         None => {}
     }
-    Ok((tcp, local))
+    Ok(app)
 }
 
-/// Whether a connection was there before this error.
+/// Return whether a connection was up before this error.
 fn is_end(error: &io::Error) -> bool {
     let kind = error.kind();
     matches!(

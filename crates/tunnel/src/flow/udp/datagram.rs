@@ -1,9 +1,9 @@
-//! UDP datagrams inside QUIC datagrams: header, fragments, reassembly. Pure.
+//! Encode, split and reassemble UDP datagrams inside QUIC datagrams. Pure.
 //!
 //! Header, 8 bytes: `kind:u8 part:u8 number:u16 association:u32`, little-endian. `part` holds the
-//! fragment's index in the low and their count in the high four bits. `number` tells the datagrams
-//! of an association apart while fragments are collected. What needs more than four fragments goes
-//! on a stream of its own. A datagram arrives whole or not at all.
+//! fragment's index in the low and their count in the high four bits. `number` identifies the datagrams
+//! of an association while fragments are collected. What needs more than four fragments is sent on
+//! its own stream. A datagram arrives whole or not at all.
 
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,7 @@ pub const MAX_PARTS: usize = 4;
 pub const MAX_PAYLOAD_BYTES: usize = 65_507;
 /// Datagrams of one association that may be incomplete at a time; the oldest leaves first.
 const MAX_INCOMPLETE: usize = 8;
-/// Fragments that come later than this belong to nobody any more.
+/// Fragments that come later than this are dropped.
 const INCOMPLETE_LIFE: Duration = Duration::from_secs(1);
 
 const KIND_DATA: u8 = 1;
@@ -26,7 +26,7 @@ const KIND_HEARTBEAT: u8 = 2;
 /// One QUIC datagram, parsed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Packet {
-    /// A sign of life; says nothing else.
+    /// A sign of life, and nothing else.
     Heartbeat,
     /// A part of a datagram of an association.
     Part {
@@ -38,12 +38,12 @@ pub enum Packet {
     },
 }
 
-/// The bytes of a heartbeat.
+/// Return the bytes of a heartbeat.
 pub fn encode_heartbeat() -> Bytes {
     Bytes::from_static(&[KIND_HEARTBEAT, 0, 0, 0, 0, 0, 0, 0])
 }
 
-/// Return what a QUIC datagram says, or None for bytes that are no packet of ours.
+/// Parse a QUIC datagram; None for bytes that are not a packet of this protocol.
 pub fn parse_packet(bytes: Bytes) -> Option<Packet> {
     let header: [u8; HEADER_BYTES] = bytes.get(..HEADER_BYTES)?.try_into().ok()?;
     let [kind, part, n0, n1, a0, a1, a2, a3] = header;
@@ -64,7 +64,7 @@ pub fn parse_packet(bytes: Bytes) -> Option<Packet> {
     }
 }
 
-/// Cut a datagram into QUIC datagrams of at most `room` bytes; None if it needs a stream of its own.
+/// Cut a datagram into QUIC datagrams of at most `room` bytes; None if it needs its own stream.
 pub fn split(payload: &[u8], association: u32, number: u16, room: usize) -> Option<Vec<Bytes>> {
     let room = room.checked_sub(HEADER_BYTES).filter(|room| *room > 0)?;
     let count = payload.len().div_ceil(room).max(1);

@@ -1,4 +1,4 @@
-//! The host's side of UDP: datagrams of local clients, and the answers back to them.
+//! Host: take the datagrams of local clients off the bindings, and return the replies.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -8,11 +8,11 @@ use std::time::Instant;
 use socket2::SockRef;
 use tokio::net::UdpSocket;
 
+use super::carrier::{Arrival, Carrier, Deliver};
 use super::datagram::Reassembly;
+use super::socket::read_burst;
 use super::table::Table;
-use super::{Arrival, Deliver, carrier, read_burst};
-use crate::conn::link::Link;
-use crate::flow::peer::find_own;
+use crate::flow::owner::find_own;
 use crate::flow::stats::{OpenFlow, ServiceStats};
 use crate::flow::wire::Message;
 use crate::lock::lock;
@@ -39,7 +39,7 @@ struct State {
 
 /// All UDP associations of the host.
 pub struct HostUdp {
-    link: Arc<Link>,
+    carrier: Arc<Carrier>,
     state: Mutex<State>,
 }
 
@@ -51,14 +51,14 @@ pub struct UdpBinding {
     pub service: String,
     /// Its socket, shared with Python.
     pub socket: Arc<UdpSocket>,
-    /// Lose what other users send.
+    /// Drop what other users send.
     pub own_user: bool,
 }
 
-/// A datagram does not say which socket sent it. But the socket that has an address now and had it
+/// A datagram does not name the socket that sent it. But the socket that has an address now and had it
 /// when the association began has had it all the time, so each datagram in between is its own.
 impl UdpBinding {
-    /// Which socket has a client's address, where that is asked for; an error if it may not pass.
+    /// Return which socket has a client's address, if that is checked. Fails if it may not pass.
     fn find_sender(&self, client: SocketAddr) -> Result<Option<(SocketAddr, u64)>, ()> {
         if !self.own_user {
             return Ok(None);
@@ -70,7 +70,7 @@ impl UdpBinding {
 }
 
 impl Association {
-    /// Whether the socket that the association began with has the client's address still.
+    /// Return whether the socket that the association began with still has the client's address.
     fn has_sender(&self) -> bool {
         self.sender
             .is_none_or(|(local, cookie)| find_own(Proto::Udp, local, self.client) == Some(cookie))
@@ -78,10 +78,10 @@ impl Association {
 }
 
 impl HostUdp {
-    /// No association yet.
-    pub fn new(link: Arc<Link>) -> Arc<Self> {
+    /// Start without an association.
+    pub fn new(carrier: Arc<Carrier>) -> Arc<Self> {
         Arc::new(Self {
-            link,
+            carrier,
             state: Mutex::default(),
         })
     }
@@ -92,14 +92,14 @@ impl HostUdp {
             // An error belongs to one datagram (an ICMP message): the next call has the next one.
             let _ = read_burst(&binding.socket, |payload, client| {
                 if let Some((id, number)) = self.find_or_open(&binding, client, payload.len()) {
-                    carrier::send(&self.link, id, number, payload);
+                    self.carrier.send(id, number, payload);
                 }
             })
             .await;
         }
     }
 
-    /// Association and number of a datagram; None if it is lost, for there is no opening one (now).
+    /// Return association and number of a datagram; None if it is lost, because none can be opened.
     fn find_or_open(
         &self,
         binding: &UdpBinding,
@@ -120,15 +120,15 @@ impl HostUdp {
             self.end(state, id);
         }
         let Ok(sender) = sender else {
-            self.link.stats.service(&binding.service).refuse();
+            self.carrier.stats.service(&binding.service).refuse();
             return None;
         };
-        if !self.link.has_room_to_open() || !state.table.has_room(now) {
+        if !self.carrier.outbox.has_room_to_open() || !state.table.has_room(now) {
             return None;
         }
         let id = state.next_id;
         state.next_id = state.next_id.wrapping_add(1);
-        let stats = self.link.stats.service(&binding.service);
+        let stats = self.carrier.stats.service(&binding.service);
         let association = Association {
             binding: binding.id,
             client,
@@ -144,7 +144,7 @@ impl HostUdp {
             self.forget(&mut state.ids, old, &left);
         }
         state.ids.insert((binding.id, client), id);
-        self.link.say(Message::OpenAssociation {
+        self.carrier.outbox.send(Message::OpenAssociation {
             id,
             service: binding.service.clone(),
         });
@@ -159,10 +159,10 @@ impl HostUdp {
 
     fn forget(&self, ids: &mut HashMap<(u64, SocketAddr), u32>, id: u32, left: &Association) {
         ids.remove(&(left.binding, left.client));
-        self.link.say(Message::CloseAssociation { id });
+        self.carrier.outbox.send(Message::CloseAssociation { id });
     }
 
-    /// Called once a second: end what sat idle.
+    /// End what was idle for too long. Called once a second.
     pub fn tick(&self, now: Instant) {
         self.end_where(now, |_| false);
     }
@@ -179,7 +179,7 @@ impl HostUdp {
         }
     }
 
-    /// The target ended an association.
+    /// Forget an association that the target has ended.
     pub fn close(&self, id: u32) {
         let state = &mut *lock(&self.state);
         if let Some(left) = state.table.remove(id) {

@@ -1,4 +1,4 @@
-//! The associations of one side: bounded in number, and in the time they sit idle. Pure.
+//! Bound the associations of one side in number and idle time. Pure.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -8,7 +8,7 @@ pub const IDLE: Duration = Duration::from_secs(60);
 /// Associations at a time; the one that was idle longest leaves first.
 pub const MAX_ASSOCIATIONS: usize = 2048;
 
-/// One that was used since is not ended for a new one. So ever new clients open some thousand
+/// One that was used within this time is not ended for a new one. So new clients open some thousand
 /// associations a second at most, which leaves a slow link to its other flows: with two thousand a
 /// TCP flow on 20 Mbit/s had 0.75 to 0.95 of its rate, 2026-11.
 const SILENT: Duration = Duration::from_secs(2);
@@ -37,7 +37,7 @@ impl<T> Table<T> {
         Some(entry)
     }
 
-    /// Whether another one may enter: there is a place, or one that was silent may leave for it.
+    /// Return whether another one may enter: there is a place, or a silent one may leave for it.
     pub fn has_room(&mut self, now: Instant) -> bool {
         if self.entries.len() < MAX_ASSOCIATIONS {
             return true;
@@ -65,12 +65,12 @@ impl<T> Table<T> {
         left
     }
 
-    /// Take one out.
+    /// Remove one.
     pub fn remove(&mut self, id: u32) -> Option<T> {
         self.entries.remove(&id).map(|(entry, _)| entry)
     }
 
-    /// Take those out that sat idle for too long, or of which `is_over` says so.
+    /// Remove those that were idle for too long or for which `is_over` is true.
     pub fn expire(&mut self, now: Instant, is_over: impl Fn(&T) -> bool) -> Vec<(u32, T)> {
         let over: Vec<u32> = self
             .entries

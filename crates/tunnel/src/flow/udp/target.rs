@@ -1,4 +1,4 @@
-//! The target's side of UDP: one connected socket per association, so that replies find their client.
+//! Target: connect one socket for each association, so that replies find their client.
 
 use std::collections::VecDeque;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -9,10 +9,10 @@ use socket2::SockRef;
 use tokio::net::UdpSocket;
 use tokio::task::AbortHandle;
 
+use super::carrier::{Arrival, Carrier, Deliver};
 use super::datagram::Reassembly;
+use super::socket::{read_burst, tune};
 use super::table::Table;
-use super::{Arrival, Deliver, carrier, read_burst, tune};
-use crate::conn::link::Link;
 use crate::error::FlowEnd;
 use crate::flow::owner::OwnerCheck;
 use crate::flow::services::{Service, Services};
@@ -25,7 +25,7 @@ use crate::net::diag::Proto;
 const MAX_EARLY: usize = 512;
 const EARLY_LIFE: Duration = Duration::from_secs(1);
 
-/// How often an association asks who has its service's port.
+/// How often an association checks who has its service's port.
 const CHECK: Duration = Duration::from_millis(20);
 
 struct Association {
@@ -56,34 +56,38 @@ struct State {
 pub struct TargetUdp {
     /// Who may be dialled.
     pub owners: Arc<OwnerCheck>,
-    link: Arc<Link>,
+    carrier: Arc<Carrier>,
     services: Arc<Services>,
     state: Mutex<State>,
 }
 
 impl TargetUdp {
-    /// No association yet.
-    pub fn new(link: Arc<Link>, services: Arc<Services>, owners: Arc<OwnerCheck>) -> Arc<Self> {
+    /// Start without an association.
+    pub fn new(
+        carrier: Arc<Carrier>,
+        services: Arc<Services>,
+        owners: Arc<OwnerCheck>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             owners,
-            link,
+            carrier,
             services,
             state: Mutex::default(),
         })
     }
 
-    /// The host opened an association.
+    /// Open an association of the host.
     pub fn open(self: &Arc<Self>, id: u32, key: String) {
         let now = Instant::now();
         // A key that is not in the table is not counted: the peer could make up any number of them.
         let Some(service) = self.services.find(&key) else {
-            self.link.say(Message::CloseAssociation { id });
+            self.carrier.outbox.send(Message::CloseAssociation { id });
             return;
         };
-        let stats = self.link.stats.service(&key);
+        let stats = self.carrier.stats.service(&key);
         let Some((socket, near)) = connect(&key, &service, &self.owners) else {
             stats.refuse();
-            self.link.say(Message::CloseAssociation { id });
+            self.carrier.outbox.send(Message::CloseAssociation { id });
             return;
         };
         let socket = Arc::new(socket);
@@ -102,7 +106,9 @@ impl TargetUdp {
         let early = {
             let state = &mut *lock(&self.state);
             if let Some((old, _)) = state.table.insert(id, association, now) {
-                self.link.say(Message::CloseAssociation { id: old });
+                self.carrier
+                    .outbox
+                    .send(Message::CloseAssociation { id: old });
             }
             take_early(&mut state.early, id, now)
         };
@@ -111,12 +117,12 @@ impl TargetUdp {
         }
     }
 
-    /// The host ended an association.
+    /// Forget an association that the host has ended.
     pub fn close(&self, id: u32) {
         lock(&self.state).table.remove(id);
     }
 
-    /// Called once a second: end what sat idle.
+    /// End what was idle for too long. Called once a second.
     pub fn tick(&self, now: Instant) {
         self.end_where(now, |_| false);
     }
@@ -145,7 +151,7 @@ impl TargetUdp {
             if judged == Err(FlowEnd::OtherOwner) {
                 one.stats.refuse();
                 table.remove(id);
-                self.link.say(Message::CloseAssociation { id });
+                self.carrier.outbox.send(Message::CloseAssociation { id });
                 return None;
             }
         }
@@ -155,7 +161,7 @@ impl TargetUdp {
     fn end_where(&self, now: Instant, is_over: impl Fn(&Association) -> bool) {
         let state = &mut *lock(&self.state);
         for (id, _) in state.table.expire(now, is_over) {
-            self.link.say(Message::CloseAssociation { id });
+            self.carrier.outbox.send(Message::CloseAssociation { id });
         }
         state
             .early
@@ -214,14 +220,14 @@ async fn run_replies(
                 .is_some()
             {
                 stats.add(false, payload.len() as u64);
-                carrier::send(&udp.link, id, number, payload);
+                udp.carrier.send(id, number, payload);
             }
         })
         .await;
     }
 }
 
-/// A socket connected to the first address that takes it.
+/// Return a socket connected to the first address that may be dialled.
 fn connect(key: &str, service: &Service, owners: &OwnerCheck) -> Option<(UdpSocket, SocketAddr)> {
     service.addresses.iter().find_map(|to| {
         let any: SocketAddr = match to {
