@@ -1,6 +1,6 @@
 //! Whose process a local peer is, for `--own-user-only`.
 //!
-//! The same question as Python's `binding/peer.py` asks. Whoever cannot be found is not ours: a
+//! The same question as Python's `ports/os/peer.py` asks. Whoever cannot be found is not ours: a
 //! connection whose program has closed it already belongs to nobody.
 
 use std::io;
