@@ -26,85 +26,85 @@ def plan(*services: Service, facts: LocalFacts = FACTS, **how: Any) -> dict[str,
     return planned.news()
 
 
-def where(verdict: Placement) -> list[str]:
-    return [local.text for local in verdict.locals]
+def where(placement: Placement) -> list[str]:
+    return [local.text for local in placement.locals]
 
 
 def test_a_service_gets_its_own_number_in_both_families() -> None:
-    (verdict,) = plan(service("0.0.0.0:5432")).values()
-    assert verdict.outcome is Outcome.BIND
-    assert where(verdict) == ["127.0.0.1:5432", "[::1]:5432"]
-    assert verdict.reason is None
+    (placement,) = plan(service("0.0.0.0:5432")).values()
+    assert placement.outcome is Outcome.BIND
+    assert where(placement) == ["127.0.0.1:5432", "[::1]:5432"]
+    assert placement.reason is None
 
 
 def test_tcp_and_udp_are_separate() -> None:
-    verdicts = plan(service("tcp/127.0.0.1:6000"), service("udp/127.0.0.1:6000"))
-    assert {verdict.outcome for verdict in verdicts.values()} == {Outcome.BIND}
+    placements = plan(service("tcp/127.0.0.1:6000"), service("udp/127.0.0.1:6000"))
+    assert {placement.outcome for placement in placements.values()} == {Outcome.BIND}
 
 
 def test_a_machine_without_ipv6_binds_ipv4_with_no_noise() -> None:
     facts = replace(FACTS, families=(4,))
-    (verdict,) = plan(service("tcp/[::1]:80"), facts=facts).values()
-    assert (where(verdict), verdict.reason) == (["127.0.0.1:80"], None)
+    (placement,) = plan(service("tcp/[::1]:80"), facts=facts).values()
+    assert (where(placement), placement.reason) == (["127.0.0.1:80"], None)
 
 
 def test_a_machine_without_loopback_says_so() -> None:
-    (verdict,) = plan(service("127.0.0.1:80"), facts=replace(FACTS, families=())).values()
-    assert verdict == Placement(Outcome.LOST, reason="this machine has no loopback address")
+    (placement,) = plan(service("127.0.0.1:80"), facts=replace(FACTS, families=())).values()
+    assert placement == Placement(Outcome.LOST, reason="this machine has no loopback address")
 
 
 def test_the_loser_names_the_winner() -> None:
-    verdicts = plan(service("127.0.0.1:8080"), service("10.0.0.5:8080"))
-    loser = verdicts["tcp/10.0.0.5:8080"]
+    placements = plan(service("127.0.0.1:8080"), service("10.0.0.5:8080"))
+    loser = placements["tcp/10.0.0.5:8080"]
     assert loser.outcome is Outcome.LOST
     assert loser.reason is not None
     assert loser.reason.startswith("127.0.0.1:8080 of the target has port 8080 here")
 
 
 def test_privileged_ports_move_after_all_others_have_theirs() -> None:
-    verdicts = plan(
+    placements = plan(
         service("0.0.0.0:80"), service("127.0.0.1:8080"), service("0.0.0.0:443"), facts=PLAIN
     )
-    assert where(verdicts["tcp/127.0.0.1:8080"]) == ["127.0.0.1:8080", "[::1]:8080"]
-    web = verdicts["tcp/0.0.0.0:80"]
+    assert where(placements["tcp/127.0.0.1:8080"]) == ["127.0.0.1:8080", "[::1]:8080"]
+    web = placements["tcp/0.0.0.0:80"]
     assert where(web) == ["127.0.0.1:18080", "[::1]:18080"]
     assert web.reason == "port 80 needs privilege here, 18080 stands in"
-    assert where(verdicts["tcp/0.0.0.0:443"]) == ["127.0.0.1:8443", "[::1]:8443"]
+    assert where(placements["tcp/0.0.0.0:443"]) == ["127.0.0.1:8443", "[::1]:8443"]
 
 
 def test_two_services_of_a_privileged_port_share_its_stand_in() -> None:
-    verdicts = plan(service("127.0.0.1:80"), service("tcp/[::1]:80"), facts=PLAIN)
-    assert where(verdicts["tcp/127.0.0.1:80"]) == ["127.0.0.1:8080"]
-    assert where(verdicts["tcp/[::1]:80"]) == ["[::1]:8080"]
+    placements = plan(service("127.0.0.1:80"), service("tcp/[::1]:80"), facts=PLAIN)
+    assert where(placements["tcp/127.0.0.1:80"]) == ["127.0.0.1:8080"]
+    assert where(placements["tcp/[::1]:80"]) == ["[::1]:8080"]
 
 
 def test_the_system_says_which_ports_need_privilege() -> None:
     facts = LocalFacts(unprivileged_start=80)
-    verdicts = plan(service("0.0.0.0:80"), service("0.0.0.0:79"), facts=facts)
-    assert where(verdicts["tcp/0.0.0.0:80"])[0] == "127.0.0.1:80"
-    assert where(verdicts["tcp/0.0.0.0:79"])[0] == "127.0.0.1:8079"
+    placements = plan(service("0.0.0.0:80"), service("0.0.0.0:79"), facts=facts)
+    assert where(placements["tcp/0.0.0.0:80"])[0] == "127.0.0.1:80"
+    assert where(placements["tcp/0.0.0.0:79"])[0] == "127.0.0.1:8079"
 
 
 def test_a_map_goes_before_the_service_of_that_number() -> None:
-    verdicts = plan(service("127.0.0.1:80"), service("127.0.0.1:9080"), map="80:9080")
-    mapped = verdicts["tcp/127.0.0.1:80"]
+    placements = plan(service("127.0.0.1:80"), service("127.0.0.1:9080"), map="80:9080")
+    mapped = placements["tcp/127.0.0.1:80"]
     assert where(mapped) == ["127.0.0.1:9080", "[::1]:9080"]
     assert mapped.reason == "moved by --map 80:9080"
-    assert verdicts["tcp/127.0.0.1:9080"].outcome is Outcome.LOST
+    assert placements["tcp/127.0.0.1:9080"].outcome is Outcome.LOST
 
 
 def test_a_map_to_a_privileged_port_still_finds_a_place() -> None:
-    (verdict,) = plan(service("127.0.0.1:8080"), map="8080:80", facts=PLAIN).values()
-    assert where(verdict)[0] == "127.0.0.1:8080"
-    assert verdict.reason == "port 80 needs privilege here, 8080 stands in"
+    (placement,) = plan(service("127.0.0.1:8080"), map="8080:80", facts=PLAIN).values()
+    assert where(placement)[0] == "127.0.0.1:8080"
+    assert placement.reason == "port 80 needs privilege here, 8080 stands in"
 
 
 def test_what_does_not_fit_waits_and_names_the_limit() -> None:
     services = [service(f"127.0.0.1:{port}") for port in range(2000, 2005)]
-    verdicts = plan(*services, facts=replace(FACTS, max_services=3))
-    outcomes = [verdicts[one.id.key].outcome for one in services]
+    placements = plan(*services, facts=replace(FACTS, max_services=3))
+    outcomes = [placements[one.id.key].outcome for one in services]
     assert outcomes == [Outcome.BIND] * 3 + [Outcome.WAITING] * 2
-    assert verdicts["tcp/127.0.0.1:2004"].reason == (
+    assert placements["tcp/127.0.0.1:2004"].reason == (
         "the limit of 3 services is reached; raise it with --max-services"
     )
 
@@ -234,13 +234,13 @@ def test_no_local_address_is_given_twice(
         elif key in known:
             getattr(planned.placements, change)(one.id)
             planned.news()
-        assert planned.now.keys() == known.keys(), "each service has one verdict"
+        assert planned.now.keys() == known.keys(), "each service has one placement"
         given_away = [
             (key.split("/")[0], local) for key, v in planned.now.items() for local in v.locals
         ]
         assert len(given_away) == len(set(given_away))
         assert all(local.address in ("127.0.0.1", "::1") for _, local in given_away)
-        assert sum(bool(verdict.locals) for verdict in planned.now.values()) <= limit
+        assert sum(bool(placement.locals) for placement in planned.now.values()) <= limit
 
 
 @given(st.lists(SERVICES, max_size=12, unique_by=lambda one: one.id), st.randoms())
@@ -250,10 +250,10 @@ def test_the_order_of_arrival_does_not_matter(services: list[Service], random: A
     for one in random.sample(services, len(services)):
         planned.put(one)
     numbers = {key: v.outcome for key, v in planned.now.items()}
-    assert numbers == {key: verdict.outcome for key, verdict in whole.items()}
-    for key, verdict in whole.items():
-        if not verdict.is_remapped:
-            assert planned.now[key] == verdict
+    assert numbers == {key: placement.outcome for key, placement in whole.items()}
+    for key, placement in whole.items():
+        if not placement.is_remapped:
+            assert planned.now[key] == placement
 
 
 SLOWER = 1 if sys.gettrace() is None else 5  # measuring coverage costs time of its own

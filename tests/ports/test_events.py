@@ -22,6 +22,8 @@ SAMPLES: list[events.Event] = [
     events.Answered("no such question", "kill"),
     events.Unanswered("no such question"),
     events.AnswerTakenBack(ID),
+    events.ChoiceMade(ID, "skip"),
+    events.PolicyChanged(options("remap")),
     events.KillDone(ID, True),
     events.Ticked(),
 ]

@@ -13,6 +13,7 @@ from port_linker.model import Proto, Service, ServiceId
 from port_linker.ports import commands as cmd
 from port_linker.ports import events as ev
 from port_linker.ports.machine import PortMachine
+from port_linker.ports.policy import Policy
 from port_linker.ports.types import LocalFacts, PortHolder, ServiceState
 from tests.ports.kit import ALICE, BOB, NODE, TARGET, FakeHost, locals_of, of_type, options
 
@@ -24,6 +25,15 @@ SERVICES = st.builds(
     st.sampled_from([ALICE, BOB]),
 )
 HOLDERS = st.sampled_from([NODE, None, PortHolder(uid=BOB), replace(NODE, pid=72)])
+CHOICES = st.sampled_from(["kill", "remap", "skip", "allow"])
+POLICIES = st.builds(
+    lambda mode, interactive, words: options(mode, interactive, **words),
+    st.sampled_from(["ask", "kill", "remap", "skip"]),
+    st.booleans(),
+    st.sampled_from(
+        [{}, {"only": "80,8080"}, {"skip": "8080"}, {"map": "80:8080"}, {"map": "8080:18080"}]
+    ),
+)
 STEPS = st.lists(
     st.one_of(
         st.tuples(st.just("appear"), SERVICES),
@@ -36,10 +46,12 @@ STEPS = st.lists(
         st.tuples(st.just("free"), st.sampled_from([80, 8080, 18080])),
         st.tuples(st.just("limit"), st.integers(0, 4)),
         st.tuples(st.just("room"), st.none() | st.integers(0, 6)),
-        st.tuples(st.just("answer"), st.sampled_from(["kill", "remap", "skip", "allow"])),
+        st.tuples(st.just("answer"), CHOICES),
         st.tuples(st.just("silence"), st.none()),
         st.tuples(st.just("take_back"), SERVICES),
         st.tuples(st.just("killed"), SERVICES),
+        st.tuples(st.just("choose"), st.tuples(SERVICES, CHOICES)),
+        st.tuples(st.just("policy"), POLICIES),
     ),
     max_size=30,
 )
@@ -114,6 +126,13 @@ class Story:
     def do_killed(self, one: Service) -> None:
         self.host.feed(ev.KillDone(one.id, one.uid == ALICE, "no"), self.now)
 
+    def do_choose(self, what: tuple[Service, str]) -> None:
+        one, choice = what
+        self.host.feed(ev.ChoiceMade(one.id, choice), self.now)
+
+    def do_policy(self, policy: Policy) -> None:
+        self.host.feed(ev.PolicyChanged(policy), self.now)
+
     def check(self) -> None:
         states = self.host.machine.services()
         known = {
@@ -165,6 +184,8 @@ EVENTS = st.one_of(
     ),
     st.builds(lambda one: ev.KillDone(one.id, True), SERVICES),
     st.builds(lambda one: ev.AnswerTakenBack(one.id), SERVICES),
+    st.builds(lambda one, choice: ev.ChoiceMade(one.id, choice), SERVICES, CHOICES),
+    st.builds(ev.PolicyChanged, POLICIES),
     st.just(ev.Ticked()),
     st.just(ev.LinkUp(TARGET)),
     st.just(ev.LinkDown("cut")),

@@ -1,6 +1,6 @@
 """Decide which services are bound on this machine and where, and resolve conflicts about ports.
 
-events.py      what happened, as the port machine is told of it          pure
+events.py      what happened: services, binds, links, orders             pure
 machine.py     events in, commands out: the one entrance of the room     pure
 services.py    merges the sockets of one process into one service        pure
 placement.py   places each service on local addresses                    pure

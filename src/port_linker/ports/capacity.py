@@ -73,7 +73,7 @@ class Capacity:
             self._queue[id_] = None
 
     def enter(self, id_: ServiceId) -> None:
-        """Count a service that has sockets already, whatever the limit says."""
+        """Count a service that has sockets already, even beyond the limit."""
         self._queue.pop(id_, None)
         self._inside[id_] = None
 

@@ -66,7 +66,7 @@ class KillHolder:
 
 
 class QuestionKind(enum.StrEnum):
-    """What a question is about."""
+    """The subject of a question."""
 
     CONFLICT = "conflict"
     EPHEMERAL = "ephemeral"

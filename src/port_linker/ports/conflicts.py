@@ -37,12 +37,12 @@ class KillLicence:
     """Allow kills only on ports that the policy names itself, and a few times in a session."""
 
     def __init__(self, policy: Policy) -> None:
-        self._policy = policy
+        self.policy = policy
         self._used: Counter[tuple[Proto, int]] = Counter()  # by local port: few, for they are named
 
     def explain_refusal(self, service: Service, port: int, holder: PortHolder | None) -> str | None:
         """Return why the holder of a local port must not be ended, None if it may be."""
-        if not names_port(self._policy.only, service):
+        if not names_port(self.policy.only, service):
             return f"port {service.id.port} is not named in --only"
         if self._used[service.id.proto, port] >= MAX_KILLS:
             return f"{MAX_KILLS} processes were ended for this port in this session already"
@@ -73,6 +73,17 @@ class Conflicts:
         self._retries = Retries()
         self._ask_at: dict[ServiceId, float] = {}
         self._licence = KillLicence(policy)
+
+    def set_policy(self, policy: Policy, now: float) -> list[Command]:
+        """Decide the conflicts again, by another policy, when their services are retried."""
+        self._policy = self._licence.policy = policy
+        commands: list[Command] = []
+        for binding in self._bindings:
+            if binding.retryable():
+                binding.end_conflict()
+                self._retries.put(binding.id, now)
+                commands += self._questions.withdraw(binding.id)
+        return commands
 
     def take_failure(
         self, binding: ServiceBinding, local: Local, failure: Failure, now: float
@@ -137,6 +148,26 @@ class Conflicts:
             self._retries.put(binding.id, now)
             commands.append(KillHolder(binding.id, question.holder, binding.local_port))
         return commands
+
+    def take_choice(self, id_: ServiceId, choice: str, now: float) -> list[Command]:
+        """Carry out what was ordered for a service without a question."""
+        binding = self._bindings.get(id_)
+        if binding is None or binding.gone_at is not None:
+            return []
+        if choice in (ALLOW, REMAP, SKIP):
+            self._placements.answer(id_, choice)
+            return self._questions.withdraw(id_)
+        blocking = binding.blocking_failure()
+        holder = None if blocking is None else blocking[1].holder
+        if choice != KILL or blocking is None or binding.bound:
+            return []
+        refusal = explain_refusal(holder)
+        if refusal is not None or holder is None:
+            binding.note = f"not ended: {refusal}"
+            self._bindings.mark(id_)
+            return []
+        self._retries.put(id_, now)
+        return [*self._questions.withdraw(id_), KillHolder(id_, holder, binding.local_port)]
 
     def take_silence(self, name: str, now: float) -> list[Command]:
         """Go on as if nobody had been asked."""

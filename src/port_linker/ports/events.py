@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from port_linker.model import Service, ServiceId
+from port_linker.ports.policy import Policy
 from port_linker.ports.types import Local, PortHolder, TargetFacts
 
 
@@ -87,6 +88,24 @@ class AnswerTakenBack:
 
 
 @dataclass(frozen=True)
+class ChoiceMade:
+    """Someone orders KILL, REMAP, SKIP or ALLOW (policy.py) for a service, without being asked.
+
+    It counts like an answer: an open question about the service is withdrawn.
+    """
+
+    service: ServiceId
+    choice: str
+
+
+@dataclass(frozen=True)
+class PolicyChanged:
+    """Another policy is in force. Answers and remembered ports stay."""
+
+    policy: Policy
+
+
+@dataclass(frozen=True)
 class KillDone:
     """KillHolder was carried out, or refused; detail says why it failed."""
 
@@ -100,7 +119,7 @@ class Ticked:
     """The time asked for with WakeAt has come; too early does no harm."""
 
 
-PersonEvent = Answered | Unanswered | AnswerTakenBack
+PersonEvent = Answered | Unanswered | AnswerTakenBack | ChoiceMade | PolicyChanged
 Event = (
     LinkUp | LinkDown | LimitsChanged | ServicesChanged | BindDone | BindFailed
     | KillDone | PersonEvent | Ticked

@@ -41,7 +41,7 @@ RELAX_S = 30.0  # after the system refused a socket, no more are tried before th
 
 
 class PortMachine:
-    """The one place that decides what this machine binds. `now` is in seconds, monotonic.
+    """Decide what this machine binds. `now` is in seconds, monotonic.
 
     remembered: ports that stood in last time, by service key.
     """
@@ -92,12 +92,10 @@ class PortMachine:
                 return self._on_bind_failed(event, now)
             case ev.KillDone():
                 self._on_kill_done(event)
-            case ev.Answered() | ev.Unanswered() | ev.AnswerTakenBack():
-                return self._on_person(event, now)
             case ev.Ticked():
                 return self._on_ticked(now)
             case _:
-                assert_never(event)
+                return self._on_person(event, now)
         return []
 
     def _on_link_up(self, event: ev.LinkUp) -> None:
@@ -173,6 +171,12 @@ class PortMachine:
                 return self._conflicts.take_silence(question, now)
             case ev.AnswerTakenBack(service):
                 self._take_back(service)
+            case ev.ChoiceMade(service, choice):
+                return self._conflicts.take_choice(service, choice, now)
+            case ev.PolicyChanged(policy):
+                self._placements.set_policy(policy)
+                self._reconciler.set_policy(policy)
+                return self._conflicts.set_policy(policy, now)
             case _:
                 assert_never(event)
         return []

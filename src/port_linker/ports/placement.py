@@ -34,7 +34,7 @@ from port_linker.ports.rivals import (
     place_winner,
     plan_families,
 )
-from port_linker.ports.rules import find_map
+from port_linker.ports.rules import PortMap, find_map
 from port_linker.ports.services import MAX_SOCKETS
 from port_linker.ports.types import Local, LocalFacts, Outcome, Placement, TargetFacts
 
@@ -66,6 +66,24 @@ class Placements:
         if target != self._rules.target:
             self._rules = replace(self._rules, target=target)
             self._dirty.update(dict.fromkeys(self._groups))
+
+    def set_policy(self, policy: Policy) -> None:
+        """Place every service by another policy."""
+        self._policy = policy
+        self._rules = replace(self._rules, policy=policy)
+        for member in self._members.values():
+            rule = find_map(policy.maps, member.service.id)
+            if rule != member.map:
+                self._regroup(member, rule)
+        self._dirty.update(dict.fromkeys(self._groups))
+
+    def _regroup(self, member: Member, rule: PortMap | None) -> None:
+        id_ = member.service.id
+        del self._groups[member.group][id_]
+        self._dirty[member.group] = None
+        self._allocation.release(id_)
+        member.map, member.port = rule, id_.port if rule is None else rule.local
+        self._groups.setdefault(member.group, {})[id_] = member
 
     def put(self, service: Service, is_present: bool = True) -> None:
         """Add a service, or replace what is known of it. is_present: not in its grace."""

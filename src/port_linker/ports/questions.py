@@ -81,7 +81,7 @@ class Questions:
         return question, self._promote()
 
     def close(self, name: str) -> tuple[PortQuestion | None, list[Command]]:
-        """Close a question that nobody is there to answer; None if it is not open."""
+        """Close a question without an answer; return None if it is not open."""
         question = self._open.pop(name, None)
         if question is None:
             return None, []

@@ -55,6 +55,11 @@ class Reconciler:
         self._touched: dict[ServiceId, None] = {}  # that have freed, and may take
         self._graces = Graces()
 
+    def set_policy(self, policy: Policy) -> None:
+        """Reconcile every service by another policy."""
+        self._policy = policy
+        self._bindings.mark_all()
+
     def mark_absent(self) -> None:
         """Reconcile the services that are gone from the target."""
         for id_ in self._graces.waiting():

@@ -33,11 +33,11 @@ class PortRule:
 
     @property
     def is_exact(self) -> bool:
-        """Whether one port alone is named."""
+        """Return whether one port alone is named."""
         return self.first == self.last
 
     def matches(self, service: Service) -> bool:
-        """Whether the service's port on the target is named."""
+        """Return whether the service's port on the target is named."""
         return self.first <= service.id.port <= self.last and _is_proto(self.proto, service.id)
 
 
@@ -52,7 +52,7 @@ class AddressRule:
     is_exact = True
 
     def matches(self, service: Service) -> bool:
-        """Whether a socket of the service is bound to this very address and port."""
+        """Return whether a socket of the service is bound to this very address and port."""
         if service.id.port != self.port or not _is_proto(self.proto, service.id):
             return False
         return any(plain_host(id_.host) == self.host for id_ in service.sockets)
@@ -67,7 +67,7 @@ class ProcessRule:
     is_exact = False
 
     def matches(self, service: Service) -> bool:
-        """Whether the process, the program of its command line or its container is so named."""
+        """Return whether the process, its program or its container has such a name."""
         return any(fnmatchcase(name, self.pattern) for name in _names(service))
 
 
@@ -84,12 +84,12 @@ class PortMap:
 
     @property
     def word(self) -> str:
-        """As on the command line: "80:8080"."""
+        """Return it as on the command line: "80:8080"."""
         suffix = "/udp" if self.proto is Proto.UDP else ""
         return f"{self.remote}:{self.local}{suffix}"
 
     def describe(self) -> str:
-        """In words, for the echo at the start."""
+        """Return it in words, for the echo at the start."""
         name = self.proto.value.upper()
         return f"{name} port {self.remote} of the target appears on port {self.local} here"
 
@@ -106,7 +106,7 @@ def find_map(maps: Iterable[PortMap], service: ServiceId) -> PortMap | None:
 
 
 def names_port(rules: Iterable[Rule], service: Service) -> bool:
-    """Whether a rule names the service's port itself (a name of a process is the target's word)."""
+    """Return whether a rule names the service's port, rather than its process."""
     return any(not isinstance(rule, ProcessRule) and rule.matches(service) for rule in rules)
 
 

@@ -82,7 +82,7 @@ class Sockets:
 
     @property
     def has_unnamed(self) -> bool:
-        """Whether there is something to drop."""
+        """Return whether there is something to drop."""
         return bool(self._unnamed)
 
     def _put(self, socket: Service, touched: dict[Port, None]) -> None:

@@ -1,4 +1,4 @@
-"""Do with this machine what the port machine decides, and read what it has to know.
+"""Carry out on this machine what the port machine decides, and read what it needs.
 
 sockets.py  binds on loopback; reads what this machine allows    I/O
 holder.py   finds the process that holds a local port            I/O

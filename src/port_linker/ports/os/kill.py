@@ -28,7 +28,7 @@ async def kill_holder(
     """End a process by SIGTERM, then SIGKILL; a holder that is gone already is fine.
 
     Refuses pid 1, our ancestors, other users' processes and other port-linkers, as they are now,
-    whatever the holder says. Signals go through a pidfd that was opened before the start time was
+    whatever `holder` claims. Signals go through a pidfd that was opened before the start time was
     compared, so that a process which got the same pid later is never hit.
     """
     refusal = explain_refusal(holder)

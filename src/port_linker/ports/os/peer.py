@@ -23,7 +23,7 @@ _LOOKUP = SocketLookup()  # one for all bindings: each keeps a descriptor
 def check_own_user(proto: Proto, local: Local) -> Callable[[Endpoint], bytes | None]:
     """Return the question which socket of our user is at a peer's address of the binding at local.
 
-    The answer is the socket's cookie, None for another user's and for nobody's.
+    The answer is the socket's cookie, None if it is another user's or there is none.
     """
     uid = os.geteuid()
 
@@ -35,7 +35,7 @@ def check_own_user(proto: Proto, local: Local) -> Callable[[Endpoint], bytes | N
 
 
 def find_peer(proto: Proto, local: Local, peer: Endpoint) -> Found | None:
-    """Return the socket at peer that talks to local; None if there is none, or nobody says."""
+    """Return the socket at peer that talks to local; None if it cannot be found."""
     try:
         found = _LOOKUP.find(proto, (peer[0], peer[1]), (local.address, local.port))
     except (OSError, ValueError):

@@ -35,7 +35,7 @@ class Remembered(NamedTuple):
 
 
 def default_folder() -> Path:
-    """Return where the files stand: ~/.local/state/port-linker/remaps on Linux."""
+    """Return the folder of the files: ~/.local/state/port-linker/remaps on Linux."""
     return Path(state_folder("remaps"))
 
 
@@ -71,7 +71,7 @@ def write_remaps(
 ) -> bool:
     """Write the remembered ports; False, with a warning, if that is not possible.
 
-    names: by which a person knows the target, the one to show first.
+    names: of the target, as a person writes it, the one to show first.
     """
     path = _path_of(target, folder or default_folder())
     value = {"v": VERSION, "target": target, "names": names, "remaps": dict(remaps)}
@@ -120,9 +120,9 @@ def _read_file(path: Path) -> tuple[tuple[str, ...], dict[str, int]]:
 
 
 def parse_names(data: bytes) -> tuple[str, ...]:
-    """Return by which names a person knows the target of a file that parse_remaps() takes.
+    """Return the names of the target of a file that parse_remaps() accepts.
 
-    Files of older versions have the key alone, whose digest says nothing to anybody.
+    Files of older versions have the key alone, without its digest here.
     """
     value = json.loads(data)
     names = value.get("names")
