@@ -122,7 +122,7 @@ def _read_file(path: Path) -> tuple[tuple[str, ...], dict[str, int]]:
 def parse_names(data: bytes) -> tuple[str, ...]:
     """Return the names of the target of a file that parse_remaps() accepts.
 
-    Files of older versions have the key alone, without its digest here.
+    Files of older versions have only the key, which is returned without its digest.
     """
     value = json.loads(data)
     names = value.get("names")
