@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from port_linker.binding.remember import write_remaps
 from port_linker.cli.main import main
+from port_linker.ports.os.remaps import write_remaps
 from port_linker.ssh.target import parse_target
 
 

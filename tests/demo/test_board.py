@@ -8,7 +8,8 @@ import pytest
 
 from port_linker.demo.board import Board
 from port_linker.demo.steps import DemoFault
-from port_linker.session.events import LinkState, ServiceState, SessionState
+from port_linker.ports.types import ServiceState
+from port_linker.session.events import LinkState, SessionState
 from tests.ui import samples
 
 

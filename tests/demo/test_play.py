@@ -16,7 +16,8 @@ from port_linker.demo.helper import TargetProcess
 from port_linker.demo.play import Play, SessionSteps, local_address
 from port_linker.demo.services import PORT_NAMES, Services
 from port_linker.demo.steps import STEPS, DemoEvent, DemoFault, StepFailed
-from port_linker.session.events import LinkState, ServiceState, SessionState
+from port_linker.ports.types import ServiceState
+from port_linker.session.events import LinkState, SessionState
 from tests.ui import samples
 
 

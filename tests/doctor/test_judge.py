@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from port_linker.binding.facts import LocalFacts
 from port_linker.doctor import checks, judge
 from port_linker.doctor.answers import Probed
 from port_linker.doctor.checks import Check, State
+from port_linker.ports.types import LocalFacts
 from port_linker.protocol.messages import Facts
 
 PROBED = Probed(

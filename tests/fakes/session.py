@@ -19,7 +19,8 @@ from port_linker.cli import connect
 from port_linker.cli.args import Settings
 from port_linker.cli.signals import run_main
 from port_linker.link.interface import Traffic
-from port_linker.session.events import LinkState, ServiceState, SessionEvent, SessionState
+from port_linker.ports.types import ServiceState
+from port_linker.session.events import LinkState, SessionEvent, SessionState
 from port_linker.session.questions import Question
 from port_linker.session.settings import SessionSettings
 from port_linker.tasks import start_task, stop_task

@@ -32,9 +32,9 @@ def test_every_file_has_its_mirror_test() -> None:
         if stem == "__init__" or module.short in NO_MIRROR or not has_logic(module.tree):
             continue
         name = f"test_{stem.strip('_')}.py"
-        places = [os.path.join("tests", module.room, name), os.path.join("tests", "top", name)]
-        if not any(os.path.exists(os.path.join(ROOT, place)) for place in places):
-            wrong.append(f"src/port_linker/{module.short} has no {places[0]}")
+        place = os.path.join("tests", os.path.dirname(module.short), name)
+        if not os.path.exists(os.path.join(ROOT, place)):
+            wrong.append(f"src/port_linker/{module.short} has no {place}")
     assert not wrong, "\n".join(wrong)
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ast
+import graphlib
 import sys
+
+import pytest
 
 from port_linker.deploy.manifest import parse_source
 from tests.house.source import PACKAGE, Module, closure, modules
@@ -21,9 +24,11 @@ ALLOWED_IN_PURE = {
 DECIDING = [
     "model",
     "errors",
-    "binding.plan",
-    "binding.machine",
-    "binding.conflict",
+    "ports.machine",
+    "ports.placement",
+    "ports.capacity",
+    "ports.conflicts",
+    "ports.reconcile",
     "session.machine",
     "session.backoff",
     "session.events",
@@ -59,7 +64,7 @@ DECIDING = [
 ]
 LINES = {
     "cli": 1, "demo": 2, "doctor": 2, "ui": 2, "session": 2, "agent": 3, "ssh": 3, "deploy": 3,
-    "binding": 3, "link": 3, "mux": 4, "scan": 4, "observe": 5, "tasks": 7, "clock": 7,
+    "ports": 3, "link": 3, "mux": 4, "scan": 4, "observe": 5, "tasks": 7, "clock": 7,
     "folders": 7, "model": 8, "errors": 8,
 }  # fmt: skip
 PURE_LINE = 6
@@ -144,6 +149,39 @@ def test_imports_point_down() -> None:
             if line_of(other) <= line_of(module) and line_of(module) != PURE_LINE:
                 wrong.append(f"{pair[0]} imports {pair[1]}, which does not stand below it")
     assert not wrong, "\n".join(sorted(set(wrong)))
+
+
+# Rooms that are on no cycle of rooms, pure files included.
+WITHOUT_CYCLE = ["ports"]
+
+
+def room_closure(room: str) -> set[str]:
+    """Return the rooms that a room's files import, and what those import, and so on."""
+    below: dict[str, set[str]] = {}
+    for module in modules().values():
+        others = {modules()[each.name].room for each in module.imports if each.name in modules()}
+        below.setdefault(module.room, set()).update(others - {module.room, ""})
+    found: set[str] = set()
+    todo = list(below[room])
+    while todo:
+        other = todo.pop()
+        if other not in found:
+            found.add(other)
+            todo += below[other]
+    return found
+
+
+@pytest.mark.parametrize("room", WITHOUT_CYCLE)
+def test_no_cycle_of_rooms_goes_through(room: str) -> None:
+    assert room not in room_closure(room)
+
+
+def test_no_cycle_of_files() -> None:
+    below = {name: {each.name for each in module.imports} for name, module in modules().items()}
+    try:
+        graphlib.TopologicalSorter(below).prepare()
+    except graphlib.CycleError as error:
+        pytest.fail(" imports ".join(map(short, reversed(error.args[1]))))
 
 
 def on_target() -> dict[str, str]:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from port_linker.model import Proto
 from port_linker.scan.lookup import Found, SocketLookup, encode_lookup, parse_lookup
-from tests.binding.test_sockets import needs_v6
+from tests.ports.os.test_sockets import needs_v6
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to give a socket away")
 SOMEBODY = 4242

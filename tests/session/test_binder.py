@@ -10,20 +10,14 @@ from typing import Any
 
 import pytest
 
-from port_linker.binding import events as ev
-from port_linker.binding import machine as machine_module
-from port_linker.binding.facts import (
-    BindOptions,
-    Holder,
-    Local,
-    LocalFacts,
-    OnConflict,
-    TargetFacts,
-)
-from port_linker.binding.kill import KillResult
-from port_linker.binding.machine import BindingMachine
 from port_linker.link.interface import Binding
 from port_linker.model import Proto, Service, ServiceId
+from port_linker.ports import events as ev
+from port_linker.ports import machine as machine_module
+from port_linker.ports.machine import PortMachine
+from port_linker.ports.os.kill import KillResult
+from port_linker.ports.policy import OnConflict, Policy
+from port_linker.ports.types import Local, LocalFacts, PortHolder, TargetFacts
 from port_linker.session import binder as binder_module
 from port_linker.session.binder import Binder
 from port_linker.session.events import ConflictEvent, LogEvent, ServiceEvent, SessionEvent
@@ -31,7 +25,7 @@ from port_linker.session.questions import Question
 from tests.fakes.waiting import until
 
 UID = 1000
-NODE = Holder(pid=71, command="node", uid=UID, start_ticks=5, is_ours=True)
+NODE = PortHolder(pid=71, command="node", uid=UID, start_ticks=5, is_ours=True)
 TARGET = TargetFacts(login_uid=UID, ephemeral=(61000, 61001), ssh_port=None)
 LOCAL = LocalFacts(unprivileged_start=1, is_privileged=True, ephemeral=(61000, 61001))
 
@@ -68,11 +62,11 @@ class Rig:
         self.saved: list[Mapping[str, int]] = []
         self.checked: list[Local] = []
         self.forgotten = False
-        options = BindOptions(
+        options = Policy(
             on_conflict=on_conflict, is_interactive=on_conflict is OnConflict.ASK, **words
         )
         self.binder = Binder(
-            BindingMachine(options, LOCAL, {}),
+            PortMachine(options, LOCAL, {}),
             self.link,  # type: ignore[arg-type]
             "dev1",
             self.events.append,
@@ -83,7 +77,7 @@ class Rig:
         self.binder._ports.holders = self  # type: ignore[assignment]
         self.binder.handle(ev.LinkUp(TARGET))
 
-    async def find(self, _proto: Proto, _local: Local) -> Holder:
+    async def find(self, _proto: Proto, _local: Local) -> PortHolder:
         return NODE
 
     def forget(self) -> None:
@@ -190,7 +184,7 @@ async def test_finding_the_holder_does_not_stop_the_loop(rigs: list[Rig], held: 
     rigs.append(rig := Rig())
     asked = asyncio.Event()
 
-    async def find_slowly(_proto: Proto, _local: Local) -> Holder:
+    async def find_slowly(_proto: Proto, _local: Local) -> PortHolder:
         await asked.wait()
         return NODE
 
@@ -254,11 +248,11 @@ async def test_no_answer_changes_nothing(rigs: list[Rig], held: int) -> None:
 async def test_the_holder_is_ended_on_request_and_the_port_taken(
     rigs: list[Rig], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    killed: list[Holder] = []
+    killed: list[PortHolder] = []
     with contextlib.ExitStack() as holder:
         port = holder.enter_context(hold())
 
-        async def kill(who: Holder) -> KillResult:
+        async def kill(who: PortHolder) -> KillResult:
             killed.append(who)
             holder.close()
             return KillResult(True)

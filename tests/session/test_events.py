@@ -10,13 +10,8 @@ from typing import Any
 import jsonschema
 import pytest
 
-from port_linker.session.events import (
-    LinkState,
-    ServiceState,
-    SessionEvent,
-    SessionState,
-    format_time,
-)
+from port_linker.ports.types import ServiceState
+from port_linker.session.events import LinkState, SessionEvent, SessionState, format_time
 from tests.ui.samples import EVERY_KIND
 
 DOCS = Path(__file__).parents[2] / "docs"

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from port_linker.agent.facts import read_facts
-from port_linker.binding.peer import check_own_user
-from port_linker.binding.remember import read_remaps
 from port_linker.errors import EXIT_USAGE, PortLinkerError, UsageError
 from port_linker.observe.logs import ROOT
+from port_linker.ports.os.peer import check_own_user
+from port_linker.ports.os.remaps import read_remaps
 from port_linker.session.binder import Binder
 from port_linker.session.local import check_not_self, log_to_file, make_binder
 from port_linker.session.settings import SessionSettings

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from port_linker.binding import events as bind_events
 from port_linker.errors import PortLinkerError, ProtocolError, TargetError
 from port_linker.model import Proto, Service, ServiceId
+from port_linker.ports import events as port_events
 from port_linker.protocol.messages import Facts, encode_changes
 from port_linker.session.events import LogEvent, SessionEvent
 from port_linker.session.news import AgentNews
@@ -41,7 +41,7 @@ def test_facts_tell_the_binder_for_which_target_flows_move() -> None:
     assert scene.bound == []  # nothing is known yet
     scene.news.take(FACTS.to_json())
     (up,) = scene.bound
-    assert isinstance(up, bind_events.LinkUp)
+    assert isinstance(up, port_events.LinkUp)
     assert (up.target.login_uid, up.target.ephemeral, up.target.ssh_port) == (7, (40000, 50000), 22)
     scene.news.tell_link_up()
     assert len(scene.bound) == 2
@@ -80,7 +80,7 @@ def test_services_reach_the_binder_and_quic_its_own() -> None:
     scene.news.take(message)
     scene.news.take({"t": "quic-refused", "reason": "x"})
     (changed,) = scene.bound
-    assert changed == bind_events.ServicesChanged((SERVICE,), (), (), is_complete=True)
+    assert changed == port_events.ServicesChanged((SERVICE,), (), (), is_complete=True)
     assert [row["t"] for row in scene.quic] == ["quic-refused"]
 
 

@@ -8,12 +8,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from port_linker.binding import commands as cmd
-from port_linker.binding import events as ev
-from port_linker.binding.conflict import HELD_BACK
-from port_linker.binding.facts import Local
 from port_linker.link.interface import Binding, Traffic
 from port_linker.model import Proto, ServiceId
+from port_linker.ports import commands as cmd
+from port_linker.ports import events as ev
+from port_linker.ports.types import HELD_BACK, Local
 from port_linker.session.ports import OURSELVES, LocalPorts
 from port_linker.session.shelf import Shelf
 from tests.session.test_binder import free_port

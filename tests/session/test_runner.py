@@ -17,8 +17,9 @@ import pytest
 from port_linker import clock
 from port_linker.deploy.connect import open_agent_channel
 from port_linker.errors import PortLinkerError
+from port_linker.ports.types import ServiceState
 from port_linker.session.contact import Contact
-from port_linker.session.events import LogEvent, ServiceEvent, ServiceState, SessionState
+from port_linker.session.events import LogEvent, ServiceEvent, SessionState
 from port_linker.session.runner import SessionRunner
 from port_linker.session.settings import SessionSettings
 from port_linker.session.start import run_session

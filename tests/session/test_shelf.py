@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from port_linker.binding.facts import Local
-from port_linker.binding.sockets import bind_local
 from port_linker.model import Proto
+from port_linker.ports.os.sockets import bind_local
+from port_linker.ports.types import Local
 from port_linker.session.shelf import Shelf, shelf_limit
 from tests.session.test_binder import free_port
 

@@ -6,13 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from port_linker.link.interface import Traffic
+from port_linker.ports.types import ServiceState
 from port_linker.session.events import (
     ConflictEvent,
     HelloEvent,
     LinkEvent,
     LinkState,
     ServiceEvent,
-    ServiceState,
     SessionState,
     StateEvent,
 )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from port_linker.session.events import ServiceEvent, ServiceState, SessionEvent
+from port_linker.ports.types import ServiceState
+from port_linker.session.events import ServiceEvent, SessionEvent
 from port_linker.session.stale import UNSEEN, StaleMarks
 
 READY = ServiceEvent(1.0, "dev1", ServiceState.READY, "tcp", 80, "127.0.0.1:80")

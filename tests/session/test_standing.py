@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from port_linker.binding import events as bind_events
 from port_linker.link.choose import Choice
 from port_linker.link.interface import LinkKind
+from port_linker.ports import events as port_events
 from port_linker.session import inputs
 from port_linker.session.events import SessionEvent
 from port_linker.session.reporter import Reporter
@@ -54,7 +54,7 @@ def test_an_outage_of_ssh_is_one_while_nothing_else_carries() -> None:
     assert scene.ups == []  # the agent's facts, which follow, tell the binder
     scene.standing.take_outage(LOST)
     assert scene.told() == [("session", "outage"), ("link", "down")]
-    assert scene.bound == [bind_events.LinkDown("the cable")]
+    assert scene.bound == [port_events.LinkDown("the cable")]
     scene.standing.take_up(AGAIN)
     assert scene.told() == [("session", "reattached"), ("session", "up"), ("link", "up")]
     assert len(scene.ups) == 1
@@ -84,7 +84,7 @@ def test_the_last_link_that_goes_begins_an_outage_and_the_first_that_comes_ends_
     scene.quic.is_carrying = False
     scene.standing.take_choice(choice(LinkKind.STDIO, "QUIC is quiet"))
     assert ("session", "outage") in scene.told()
-    assert scene.bound == [bind_events.LinkDown("QUIC is quiet")]
+    assert scene.bound == [port_events.LinkDown("QUIC is quiet")]
     scene.quic.is_carrying = True
     scene.standing.take_choice(choice(LinkKind.QUIC, "QUIC answers"))
     assert ("session", "up") in scene.told()

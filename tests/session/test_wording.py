@@ -1,13 +1,13 @@
-"""The binding room's questions as a front end asks them."""
+"""The questions of the room `ports` as a front end asks them."""
 
 from __future__ import annotations
 
 import pytest
 
-from port_linker.binding import commands as cmd
-from port_linker.binding.conflict import ALLOW, KILL, REMAP, SKIP
-from port_linker.binding.facts import Holder
 from port_linker.model import Proto, Service, ServiceId
+from port_linker.ports import commands as cmd
+from port_linker.ports.policy import ALLOW, KILL, REMAP, SKIP
+from port_linker.ports.types import PortHolder
 from port_linker.session.wording import explain_kill, to_question
 
 SERVICE = Service(ServiceId(Proto.TCP, "127.0.0.1", 80), uid=0)
@@ -16,7 +16,7 @@ SERVICE = Service(ServiceId(Proto.TCP, "127.0.0.1", 80), uid=0)
 @pytest.mark.parametrize("words", [(KILL, REMAP, SKIP), (REMAP, SKIP), (ALLOW, SKIP)])
 def test_each_choice_has_a_key_of_its_own_and_skip_is_the_default(words: tuple[str, ...]) -> None:
     kind = cmd.QuestionKind.CONFLICT
-    question = to_question(cmd.Question("q1", kind, SERVICE, "Port 80 is held.", words))
+    question = to_question(cmd.PortQuestion("q1", kind, SERVICE, "Port 80 is held.", words))
     assert question.service == "tcp/127.0.0.1:80"
     assert len({choice.key for choice in question.choices}) == len(words)
     for choice in question.choices:
@@ -25,8 +25,8 @@ def test_each_choice_has_a_key_of_its_own_and_skip_is_the_default(words: tuple[s
 
 
 def test_who_is_killed_is_named_before_the_yes() -> None:
-    node = Holder(pid=71, command="node app.js", start_ticks=5)
-    asked = cmd.Question(
+    node = PortHolder(pid=71, command="node app.js", start_ticks=5)
+    asked = cmd.PortQuestion(
         "q1", cmd.QuestionKind.CONFLICT, SERVICE, "Port 80 is held.", (KILL, SKIP), node, 8080
     )
     kill, _ = to_question(asked).choices
@@ -36,8 +36,10 @@ def test_who_is_killed_is_named_before_the_yes() -> None:
 
 
 def test_what_became_of_a_process_is_one_sentence() -> None:
-    node = Holder(pid=71, command="node app.js")
+    node = PortHolder(pid=71, command="node app.js")
     assert explain_kill(node, 80, None) == (
         "node app.js (pid 71), which held port 80 on this machine, was ended"
     )
-    assert explain_kill(Holder(pid=7), 80, "it is root's").endswith("was not ended: it is root's")
+    assert explain_kill(PortHolder(pid=7), 80, "it is root's").endswith(
+        "was not ended: it is root's"
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from port_linker.demo.steps import STEPS, DemoEvent
+from port_linker.ports.types import ServiceState
 from port_linker.session.events import (
     ConflictEvent,
     HelloEvent,
@@ -12,7 +13,6 @@ from port_linker.session.events import (
     LinkState,
     LogEvent,
     ServiceEvent,
-    ServiceState,
     SessionEvent,
     SessionState,
     StateEvent,

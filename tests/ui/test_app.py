@@ -9,7 +9,8 @@ import pytest
 
 from port_linker import clock
 from port_linker.link.interface import Traffic
-from port_linker.session.events import ServiceState, SessionState
+from port_linker.ports.types import ServiceState
+from port_linker.session.events import SessionState
 from tests.ui.samples import AT, EVERY_KIND, HOSTILE, link, log, quic, service, session
 from tests.ui.screen import Stage, open_stage
 

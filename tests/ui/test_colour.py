@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from port_linker.session.events import ServiceState
+from port_linker.ports.types import ServiceState
 from port_linker.ui.colour import is_colour_wanted, paint
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from port_linker.session.events import ServiceState, SessionState
+from port_linker.ports.types import ServiceState
+from port_linker.session.events import SessionState
 from port_linker.ui import journal
 from port_linker.ui.journal import Journal
 from port_linker.ui.words import format_clock

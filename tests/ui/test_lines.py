@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
-from port_linker.session.events import LinkState, ServiceState, SessionEvent, SessionState
+from port_linker.ports.types import ServiceState
+from port_linker.session.events import LinkState, SessionEvent, SessionState
 from port_linker.ui.lines import CONFLICT_HINT, LineWriter
 from tests.ui.samples import AT, EVERY_KIND, conflict, link, log, service, session
 

@@ -9,7 +9,8 @@ from unittest import mock
 
 import pytest
 
-from port_linker.session.events import ServiceState, SessionState
+from port_linker.ports.types import ServiceState
+from port_linker.session.events import SessionState
 from port_linker.ui import plain
 from port_linker.ui.plain import PlainConfig, PlainLines
 from port_linker.ui.words import format_clock

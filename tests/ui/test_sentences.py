@@ -7,7 +7,8 @@ import dataclasses
 import pytest
 
 from port_linker.link.interface import Traffic
-from port_linker.session.events import LinkState, ServiceState, SessionEvent, SessionState
+from port_linker.ports.types import ServiceState
+from port_linker.session.events import LinkState, SessionEvent, SessionState
 from port_linker.session.snapshot import Row, Snapshot
 from port_linker.ui import sentences, words
 from tests.ui.samples import AT, HOSTILE, link, quic, service, session

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from port_linker.session.events import ServiceEvent, ServiceState
+from port_linker.ports.types import ServiceState
+from port_linker.session.events import ServiceEvent
 from port_linker.session.snapshot import Row, Snapshot
 from port_linker.ui import view
 from tests.ui.samples import HOSTILE, service

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from port_linker.session.events import ServiceEvent, ServiceState
+from port_linker.ports.types import ServiceState
+from port_linker.session.events import ServiceEvent
 from port_linker.ui import words
 from tests.ui.samples import quic
 

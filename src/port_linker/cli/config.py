@@ -9,8 +9,8 @@ from port_linker.errors import UsageError
 from port_linker.model import clean_text
 
 if TYPE_CHECKING:
-    from port_linker.binding.remember import Remembered
     from port_linker.cli.args import Settings
+    from port_linker.ports.os.remaps import Remembered
 
 REMEMBERED = "remembered"
 NOTHING = "nothing is remembered"
@@ -18,7 +18,7 @@ NOTHING = "nothing is remembered"
 
 def run_config(settings: Settings) -> int:
     """List the ports that stood in for others, or forget them. Raises UsageError."""
-    from port_linker.binding.remember import forget, list_remembered
+    from port_linker.ports.os.remaps import forget, list_remembered
 
     if settings.word != REMEMBERED:
         raise UsageError(

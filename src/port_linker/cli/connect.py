@@ -6,7 +6,6 @@ import os
 import sys
 from typing import TYPE_CHECKING, Protocol, TextIO
 
-from port_linker.binding.rules import parse_maps, parse_rules
 from port_linker.cli.args import (
     FRONT_JSON,
     FRONT_LIVE,
@@ -16,6 +15,7 @@ from port_linker.cli.args import (
     may_not_ask,
     plan_session,
 )
+from port_linker.ports.rules import parse_maps, parse_rules
 from port_linker.session.settings import SessionSettings
 from port_linker.ui.colour import is_colour_wanted
 from port_linker.ui.frontend import FrontEnd

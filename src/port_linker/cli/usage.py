@@ -6,10 +6,10 @@ import difflib
 import re
 from collections.abc import Sequence
 
-from port_linker.binding.rules import parse_maps, parse_rules
 from port_linker.cli.args import Settings, check_settings, parse_udp_ports
 from port_linker.cli.verbs import VERB_NAMES
 from port_linker.errors import UsageError
+from port_linker.ports.rules import parse_maps, parse_rules
 from port_linker.ssh.command import check_ssh_option
 from port_linker.ssh.target import parse_target
 

@@ -8,12 +8,12 @@ from typing import TypeVar
 
 from port_linker.demo.steps import DemoFault
 from port_linker.link.interface import LinkKind
+from port_linker.ports.types import ServiceState
 from port_linker.session.events import (
     HelloEvent,
     LinkEvent,
     LinkState,
     ServiceEvent,
-    ServiceState,
     SessionEvent,
     SessionState,
     StateEvent,

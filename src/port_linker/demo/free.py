@@ -6,9 +6,9 @@ import contextlib
 import socket
 from dataclasses import dataclass
 
-from port_linker.binding.sockets import read_local_facts
 from port_linker.demo.ports import candidate_ports, choose_ports
 from port_linker.demo.steps import DemoFault
+from port_linker.ports.os.sockets import read_local_facts
 
 LOOPBACK_HOST = "127.77.0.1"  # of 127/8, which Linux gives to lo; nobody's default
 

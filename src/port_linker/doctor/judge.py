@@ -5,7 +5,6 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 
-from port_linker.binding.facts import LocalFacts
 from port_linker.doctor.answers import Probed
 from port_linker.doctor.checks import (
     CLOCK,
@@ -20,6 +19,7 @@ from port_linker.doctor.checks import (
     State,
     format_took,
 )
+from port_linker.ports.types import LocalFacts
 from port_linker.protocol.messages import Facts
 
 SLOW_RTT_S = 0.4  # a connection costs one round trip; past it everything feels slow

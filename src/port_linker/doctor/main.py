@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from port_linker import clock
-from port_linker.binding.sockets import read_local_facts
 from port_linker.deploy.channel import AgentChannel
 from port_linker.doctor import checks, judge
 from port_linker.doctor.answers import Probed, parse_probed
@@ -15,6 +14,7 @@ from port_linker.doctor.opening import Opening, ReachOptions
 from port_linker.doctor.probe import LinkProbe
 from port_linker.doctor.quic import QuicExamination
 from port_linker.errors import PortLinkerError, TargetError
+from port_linker.ports.os.sockets import read_local_facts
 from port_linker.protocol.messages import Facts, parse_facts
 from port_linker.session.local import is_this_machine
 from port_linker.ssh.target import Target

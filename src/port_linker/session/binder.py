@@ -9,19 +9,14 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from port_linker import clock
-from port_linker.binding import commands as cmd
-from port_linker.binding import events as ev
-from port_linker.binding.kill import KillResult, kill_holder
-from port_linker.binding.machine import BindingMachine
 from port_linker.link.interface import Link, Traffic
 from port_linker.model import parse_service_key
-from port_linker.session.events import (
-    ConflictEvent,
-    LogEvent,
-    ServiceEvent,
-    ServiceState,
-    SessionEvent,
-)
+from port_linker.ports import commands as cmd
+from port_linker.ports import events as ev
+from port_linker.ports.machine import PortMachine
+from port_linker.ports.os.kill import KillResult, kill_holder
+from port_linker.ports.types import ServiceState
+from port_linker.session.events import ConflictEvent, LogEvent, ServiceEvent, SessionEvent
 from port_linker.session.ports import LocalPorts, PeerCheck
 from port_linker.session.questions import Question
 from port_linker.session.shelf import Shelf
@@ -46,7 +41,7 @@ class Binder:
 
     def __init__(
         self,
-        machine: BindingMachine,
+        machine: PortMachine,
         link: Link,
         target: str,
         emit: Callable[[SessionEvent], None],

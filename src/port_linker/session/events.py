@@ -11,19 +11,10 @@ import enum
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from port_linker.ports.types import ServiceState
+
 SCHEMA = 2
 FIGURES = ("rtt_ms", "path", "mtu", "loss_percent", "up_bytes_per_s", "down_bytes_per_s")
-
-
-class ServiceState(enum.StrEnum):
-    """How a service of the target stands on this machine."""
-
-    READY = "ready"  # bound here; new connections reach it
-    WAITING = "waiting"  # no room yet; bound as soon as there is
-    CONFLICT = "conflict"  # its port is held here by somebody else
-    SKIPPED = "skipped"  # left out by a rule, which the reason names
-    DOWN = "down"  # outage, or the grace of a restarting service: new connections wait
-    GONE = "gone"  # closed on the target; its local port is free again
 
 
 class SessionState(enum.StrEnum):

@@ -6,16 +6,16 @@ import contextlib
 from collections.abc import Callable, Iterator, Mapping
 
 from port_linker.agent.facts import read_facts
-from port_linker.binding.facts import BindOptions, OnConflict
-from port_linker.binding.machine import BindingMachine
-from port_linker.binding.peer import check_own_user
-from port_linker.binding.remember import read_remaps, write_remaps
-from port_linker.binding.rules import parse_maps, parse_rules
-from port_linker.binding.sockets import read_local_facts
 from port_linker.errors import PortLinkerError, TargetError, UsageError
 from port_linker.link.interface import Link
 from port_linker.observe.logfiles import open_session_log, stderr_handler
 from port_linker.observe.logs import attach_handler, detach_handler
+from port_linker.ports.machine import PortMachine
+from port_linker.ports.os.peer import check_own_user
+from port_linker.ports.os.remaps import read_remaps, write_remaps
+from port_linker.ports.os.sockets import read_local_facts
+from port_linker.ports.policy import OnConflict, Policy
+from port_linker.ports.rules import parse_maps, parse_rules
 from port_linker.protocol.messages import Facts
 from port_linker.session.binder import Asker, Binder
 from port_linker.session.events import SessionEvent
@@ -32,7 +32,7 @@ def make_binder(
     asker: Asker,
 ) -> Binder:
     """Return what binds here for these settings. Raises UsageError for a rule that is none."""
-    options = BindOptions(
+    policy = Policy(
         only=parse_rules(settings.only, "--only"),
         skip=parse_rules(settings.skip, "--skip"),
         allow=parse_rules(settings.allow, "--allow"),
@@ -44,7 +44,7 @@ def make_binder(
         outage_hold_s=float(settings.outage_wait_s),
     )
     facts = read_local_facts(settings.max_services)
-    machine = BindingMachine(options, facts, read_remaps(target.key))
+    machine = PortMachine(policy, facts, read_remaps(target.key))
 
     def save(remaps: Mapping[str, int]) -> None:
         write_remaps(target.key, remaps, names=tuple(dict.fromkeys((target.typed, target.display))))

@@ -6,9 +6,9 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from port_linker.binding import events as bind_events
-from port_linker.binding.facts import TargetFacts
 from port_linker.errors import PortLinkerError
+from port_linker.ports import events as port_events
+from port_linker.ports.types import TargetFacts
 from port_linker.protocol.messages import Facts, parse_changes, parse_facts, parse_log
 from port_linker.session.binder import Binder
 from port_linker.session.quic import QuicSession
@@ -52,7 +52,7 @@ class AgentNews:
         if self._facts is not None:
             facts = self._facts
             target = TargetFacts(facts.uid, facts.ephemeral, facts.ssh_port)
-            self._binder.handle(bind_events.LinkUp(target))
+            self._binder.handle(port_events.LinkUp(target))
 
     def _take_services(self, message: dict[str, Any]) -> None:
         changes = parse_changes(message)
@@ -67,8 +67,8 @@ class AgentNews:
             self._handle(changed=changes.changed[at : at + PART])
 
     def _handle(self, **changes: Any) -> None:
-        event = bind_events.ServicesChanged(**changes)
-        if event != bind_events.ServicesChanged():
+        event = port_events.ServicesChanged(**changes)
+        if event != port_events.ServicesChanged():
             self._binder.handle(event)
 
     def _take_facts(self, facts: Facts) -> None:

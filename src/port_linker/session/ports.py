@@ -12,20 +12,20 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 
 from port_linker import clock
-from port_linker.binding import commands as cmd
-from port_linker.binding import events as ev
-from port_linker.binding.facts import Holder, Local
-from port_linker.binding.holder import HolderFinder
-from port_linker.binding.sockets import bind_together
 from port_linker.link.interface import Binding, Link, Traffic
 from port_linker.model import Proto, ServiceId
+from port_linker.ports import commands as cmd
+from port_linker.ports import events as ev
+from port_linker.ports.os.holder import HolderFinder
+from port_linker.ports.os.sockets import bind_together
+from port_linker.ports.types import Local, PortHolder
 from port_linker.session.shelf import Shelf
 from port_linker.tasks import start_task
 
 PeerCheck = Callable[[Proto, Local], Callable[[tuple[str, int]], bytes | None]]
 
 CLOSING_S = 2.0  # a sidecar closes what it is told to within milliseconds
-OURSELVES = Holder(is_port_linker=True, is_self=True)
+OURSELVES = PortHolder(is_port_linker=True, is_self=True)
 
 
 class LocalPorts:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from port_linker.agent.lease import LEASE_WITH_FLOWS_S
 
-MAX_SERVICES = 2000  # bound at most, whatever the target offers; design of the binding room
+MAX_SERVICES = 2000  # bound at most, whatever the target offers; design of the room `ports`
 LEASE_S = int(LEASE_WITH_FLOWS_S)
 OUTAGE_WAIT_S = 10  # of a new connection before its reset: longer than most reconnects take
 LINK_AUTO = "auto"
@@ -18,7 +18,7 @@ class SessionSettings:
     """The options of `connect`, checked for their form.
 
     target: HOST as it was typed. on_conflict: ask, kill, remap or skip; never ask when nobody can
-    answer. only, skip, allow, map: words of binding.rules, already seen to parse.
+    answer. only, skip, allow, map: words of ports.rules, already seen to parse.
     hold: every port stays bound until the session ends.
     lease_s: the agent's life without a host while flows exist. outage_wait_s: of a new connection.
     link: auto, stdio or quic. udp_ports: the first and the last that QUIC may use on the target.

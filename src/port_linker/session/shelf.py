@@ -13,8 +13,8 @@ import socket
 import struct
 from collections import OrderedDict
 
-from port_linker.binding.facts import Local
 from port_linker.model import Proto
+from port_linker.ports.types import Local
 
 logger = logging.getLogger(__name__)
 MAX_SHARE = 4  # a quarter of the descriptors at most

@@ -1,6 +1,6 @@
 """The picture that the events of a session add up to: what the table draws. Pure.
 
-Bounded: rows are bounded by what the target may offer (the binding room limits it), those of
+Bounded: rows are bounded by what the target may offer (the room `ports` limits it), those of
 services that are gone leave after GONE_SHOWN_S.
 """
 
@@ -11,12 +11,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from port_linker.ports.types import ServiceState
 from port_linker.session.events import (
     HelloEvent,
     LinkEvent,
     LinkState,
     ServiceEvent,
-    ServiceState,
     SessionEvent,
     SessionState,
     StateEvent,

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from port_linker.session.events import ServiceEvent, ServiceState, SessionEvent
+from port_linker.ports.types import ServiceState
+from port_linker.session.events import ServiceEvent, SessionEvent
 
 UNSEEN = "not seen since ssh was lost"
 

@@ -6,8 +6,8 @@ import logging
 from collections.abc import Callable
 
 from port_linker import clock
-from port_linker.binding import events as bind_events
 from port_linker.link.choose import Choice
+from port_linker.ports import events as port_events
 from port_linker.session import inputs
 from port_linker.session.binder import Binder
 from port_linker.session.news import AgentNews
@@ -71,7 +71,7 @@ class Standing:
             return
         self._reporter.outage(command.reason, command.retry_in_s)
         self.tell_ssh(is_refused)
-        self._binder.handle(bind_events.LinkDown(command.reason))
+        self._binder.handle(port_events.LinkDown(command.reason))
 
     def take_choice(self, choice: Choice) -> None:
         """Another link takes new flows; with ssh gone that begins or ends an outage."""
@@ -79,7 +79,7 @@ class Standing:
         if change == "begun":
             self._reporter.outage(choice.reason, None)
             self.tell_ssh()
-            self._binder.handle(bind_events.LinkDown(choice.reason))
+            self._binder.handle(port_events.LinkDown(choice.reason))
         elif change == "over":
             self._reporter.back()
             self._news.tell_link_up()

@@ -1,12 +1,12 @@
-"""Turns the binding room's questions into those that a front end asks. Pure."""
+"""Turn the questions of the room `ports` into those that a front end asks. Pure."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from port_linker.binding import commands as cmd
-from port_linker.binding.conflict import ALLOW, KILL, REMAP, SKIP, describe_holder
-from port_linker.binding.facts import Holder
+from port_linker.ports import commands as cmd
+from port_linker.ports.policy import ALLOW, KILL, REMAP, SKIP
+from port_linker.ports.types import PortHolder, describe_holder
 from port_linker.session import questions as q
 
 _CHOICES = {
@@ -16,7 +16,7 @@ _CHOICES = {
 }
 
 
-def to_question(question: cmd.Question) -> q.Question:
+def to_question(question: cmd.PortQuestion) -> q.Question:
     """Return the question for a person; skipping is what happens without an answer."""
     return q.Question(
         id=question.id,
@@ -28,7 +28,7 @@ def to_question(question: cmd.Question) -> q.Question:
     )
 
 
-def _to_choice(word: str, question: cmd.Question) -> q.Choice:
+def _to_choice(word: str, question: cmd.PortQuestion) -> q.Choice:
     """Return the answer; one that cannot be undone names what it is done to."""
     if word != KILL:
         return _CHOICES[word]
@@ -36,7 +36,7 @@ def _to_choice(word: str, question: cmd.Question) -> q.Choice:
     return replace(q.KILL, confirm=f"{who}; what it has not saved is lost")
 
 
-def explain_kill(holder: Holder, port: int, why_not: str | None) -> str:
+def explain_kill(holder: PortHolder, port: int, why_not: str | None) -> str:
     """Return the sentence about a process of this machine. why_not: None if it was ended."""
     who = f"{holder.command or 'the process'} (pid {holder.pid})"
     if why_not is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from port_linker.session.events import ServiceState
+from port_linker.ports.types import ServiceState
 
 _SGR = {
     ServiceState.READY: "32",  # green

@@ -8,7 +8,7 @@ from textual.app import App
 from textual.content import Content
 from textual.widgets import Static
 
-from port_linker.session.events import ServiceState
+from port_linker.ports.types import ServiceState
 from port_linker.session.snapshot import Snapshot
 from port_linker.ui import keys, sentences, ssh_words
 from port_linker.ui.dialogs import Dialog

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from port_linker.ports.types import ServiceState
 from port_linker.session.events import (
     ConflictEvent,
     LinkEvent,
     LinkState,
     LogEvent,
     ServiceEvent,
-    ServiceState,
     SessionEvent,
     SessionState,
     StateEvent,
@@ -46,7 +46,7 @@ _VERBS = {
     ServiceState.DOWN: "is down",
     ServiceState.GONE: "is gone",
 }
-LEFT_OUT = "not named in --only"  # how binding/defaults.py begins its reason
+LEFT_OUT = "not named in --only"  # how ports/policy.py begins its reason
 CONFLICT_HINT = (
     "Choose what happens to taken ports with --on-conflict kill, remap or skip,"
     " or move one with --map {port}:LOCAL."

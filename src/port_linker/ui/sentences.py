@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from port_linker.model import clean_text
-from port_linker.session.events import LinkState, ServiceState, SessionState
+from port_linker.ports.types import ServiceState
+from port_linker.session.events import LinkState, SessionState
 from port_linker.session.snapshot import Row, Snapshot
 from port_linker.ui import ssh_words, words
 from port_linker.ui.view import Cell

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from port_linker.model import clean_text
-from port_linker.session.events import ServiceEvent, ServiceState
+from port_linker.ports.types import ServiceState
+from port_linker.session.events import ServiceEvent
 from port_linker.session.snapshot import Row, Snapshot
 from port_linker.ui import words
 

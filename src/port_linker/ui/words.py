@@ -6,7 +6,8 @@ import datetime
 
 from port_linker.link.figures import OVER_QUIC, OVER_SSH
 from port_linker.model import parse_endpoint
-from port_linker.session.events import LinkEvent, ServiceEvent, ServiceState
+from port_linker.ports.types import ServiceState
+from port_linker.session.events import LinkEvent, ServiceEvent
 from port_linker.ui.programs import name_server
 
 SYMBOLS = {

@@ -4,7 +4,7 @@
 //! have taken its port. The client's passwords must not reach that user. Where the kernel does not
 //! report who listens, the table counts. Python's half is `agent/owner.py`.
 //!
-//! A client is checked as Python's `binding/peer.py` does. One that cannot be found is not ours: a
+//! A client is checked as Python's `ports/os/peer.py` does. One that cannot be found is not ours: a
 //! connection whose program has closed it already belongs to nobody.
 
 use std::collections::HashSet;
