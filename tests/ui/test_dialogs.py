@@ -7,8 +7,8 @@ from textual import events
 from textual.app import App
 from textual.events import Key
 
-from port_linker.ui import dialogs
-from port_linker.ui.dialogs import DEFAULT_FOR_ALL, QuestionScreen, TextScreen
+from port_linker.ui.table import dialogs
+from port_linker.ui.table.dialogs import DEFAULT_FOR_ALL, QuestionScreen, TextScreen
 from tests.ui.samples import question
 
 

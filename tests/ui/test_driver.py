@@ -17,8 +17,8 @@ from textual.drivers import linux_driver
 from textual.drivers._writer_thread import MAX_QUEUED_WRITES, WriterThread
 from textual.drivers.linux_driver import LinuxDriver
 
-from port_linker.ui import driver
-from port_linker.ui.driver import EscapeParser, SteadyDriver
+from port_linker.ui.table import driver
+from port_linker.ui.table.driver import EscapeParser, SteadyDriver
 
 
 def read_keys(*chunks: str) -> list[str]:

@@ -11,8 +11,8 @@ from textual.geometry import Region
 from textual.pilot import Pilot
 
 from port_linker.session.snapshot import Row
-from port_linker.ui.grid import Grid, _fit
-from port_linker.ui.view import Column
+from port_linker.ui.table.grid import Grid, _fit
+from port_linker.ui.table.view import Column
 from tests.ui.samples import service
 
 

@@ -1,12 +1,13 @@
-"""What happened, with its time."""
+"""What happened, with its time, and a line that says the same again and again."""
 
 from __future__ import annotations
 
+from port_linker.cause import NOT_NAMED
 from port_linker.ports.types import ServiceState
 from port_linker.session.events import SessionState
-from port_linker.ui import journal
-from port_linker.ui.journal import Journal
-from port_linker.ui.words import format_clock
+from port_linker.ui.format import format_clock
+from port_linker.ui.text import journal
+from port_linker.ui.text.journal import Journal, Repeats
 from tests.ui.samples import AT, EVERY_KIND, HOSTILE, log, service, session
 
 WAITING = "ssh ended; local ports stay, open flows wait"
@@ -50,7 +51,8 @@ def test_it_is_bounded_and_clean() -> None:
 def test_what_only_leaves_out_is_one_count() -> None:
     told = Journal()
     for port in (1, 2):
-        told.take(service(port, ServiceState.SKIPPED, reason="not named in --only 80"))
+        reason = "not named in --only 80"
+        told.take(service(port, ServiceState.SKIPPED, reason=reason, code=NOT_NAMED))
     assert told.lines() == ["2 services skipped: not named in --only 80"]
 
 
@@ -59,3 +61,21 @@ def test_any_event_may_come() -> None:
     for event in EVERY_KIND:
         told.take(event)
     assert len(told.lines()) > 10
+
+
+def test_it_is_shown_ever_more_rarely_and_counted() -> None:
+    seen = Repeats()
+    told = [seen.take("refused", AT + n) for n in range(9)]
+    since = format_clock(AT)
+    counted = [f"refused ({n} times since {since})" for n in (2, 4, 8)]
+    assert [text for text in told if text] == ["refused", *counted]
+    assert seen.take("another", AT) == "another"
+
+
+def test_it_is_told_anew_after_a_change_and_never_grows() -> None:
+    seen = Repeats()
+    for number in range(journal.MAX_TEXTS + 9):
+        seen.take(str(number), AT)
+    assert len(seen._seen) == journal.MAX_TEXTS
+    seen.clear()
+    assert seen.take("5", AT) == "5"

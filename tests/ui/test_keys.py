@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from port_linker.session.events import SessionState
-from port_linker.ui import keys
+from port_linker.ui.text import keys
 
 
 def test_keys_are_lower_case_and_used_once() -> None:

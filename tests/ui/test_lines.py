@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 
+from port_linker.cause import NOT_NAMED, SKIPPED_BY_YOU
 from port_linker.ports.types import ServiceState
 from port_linker.session.events import LinkState, SessionEvent, SessionState
-from port_linker.ui.lines import CONFLICT_HINT, LineWriter
+from port_linker.ui.text.lines import CONFLICT_HINT, LineWriter
+from tests.fakes.causes import why
 from tests.ui.samples import AT, EVERY_KIND, conflict, link, log, service, session
 
 
@@ -64,7 +66,7 @@ def test_an_outage_is_one_line_however_many_services_there_are() -> None:
 
 
 def test_an_answer_is_not_told_twice() -> None:
-    skipped = service(8080, ServiceState.SKIPPED, reason="skipped by you")
+    skipped = service(8080, ServiceState.SKIPPED, reason="skipped by you", code=SKIPPED_BY_YOU)
     assert show(LineWriter(), skipped) == ["– 8080/tcp (postgres) is skipped by you"]  # noqa: RUF001
 
 
@@ -94,7 +96,7 @@ def test_links_speak_when_their_state_changes_only() -> None:
 
 
 def test_who_demands_quic_reads_of_its_failure_in_the_error() -> None:
-    down = dataclasses.replace(link("quic", LinkState.DOWN, None), reason="UDP is blocked")
+    down = dataclasses.replace(link("quic", LinkState.DOWN, None), cause=why("UDP is blocked"))
     assert len(show(LineWriter(), down)) == 1
     assert show(LineWriter(is_quic_demanded=True), down) == []
 
@@ -114,31 +116,19 @@ def test_who_chose_what_happens_to_conflicts_needs_no_hint() -> None:
     assert show(LineWriter(is_policy_set=True), conflict(8080)) == []
 
 
-def test_an_outage_that_began_unseen() -> None:
-    assert show(LineWriter(), session(SessionState.REATTACHED, AT)) == [
-        "dev1 is back after 0 s; open flows go on"
-    ]
-
-
 def test_an_outage_and_its_end_are_one_line_each() -> None:
     writer = LineWriter()
-    down = dataclasses.replace(link(state=LinkState.DOWN), reason="the cable")
+    down = dataclasses.replace(link(state=LinkState.DOWN), cause=why("the cable"))
     show(writer, link(), session(SessionState.UP))
     told = show(writer, session(SessionState.OUTAGE, AT, "the cable"), down)
     assert told == ["no contact with dev1: the cable; local ports stay, open flows wait"]
     back = (session(SessionState.REATTACHED, AT + 7), session(SessionState.UP, AT + 7), link())
     assert show(writer, *back) == ["dev1 is back after 7 s; open flows go on"]
-    carried = dataclasses.replace(link(), path="quic", reason="the cable")
+    carried = dataclasses.replace(link(), path="quic", cause=why("the cable"))
     assert show(writer, carried, link())[-1] == "link stdio is up, round trip 0.4 ms"
     needing = dataclasses.replace(down, needs_you=True)
     assert len(show(writer, session(SessionState.OUTAGE, AT), needing)) == 2
     assert len(show(LineWriter(verbosity=1), *back, down)) == 4
-
-
-def test_flows_that_were_lost_are_not_said_to_go_on() -> None:
-    assert show(LineWriter(), session(SessionState.REATTACHED, AT, "a new agent runs")) == [
-        "dev1 is back after 0 s; a new agent runs"
-    ]
 
 
 def test_an_event_of_a_later_kind_is_passed_over() -> None:
@@ -150,17 +140,10 @@ def test_what_only_leaves_out_is_counted_and_not_listed() -> None:
     assert writer.count_left_out() == ""
     for port in (1, 2, 3):
         reason = "not named in --only 80"
-        assert writer.describe(service(port, ServiceState.SKIPPED, reason=reason)) == []
+        left_out = service(port, ServiceState.SKIPPED, reason=reason, code=NOT_NAMED)
+        assert writer.describe(left_out) == []
     assert writer.count_left_out() == "3 services skipped: not named in --only 80"
     assert writer.describe(service(2, ServiceState.GONE)) == []
     assert writer.count_left_out() == "2 services skipped: not named in --only 80"
     [line] = writer.describe(service(1, ServiceState.SKIPPED, reason="muted"))
     assert line.text == "1/tcp (postgres) is skipped: muted"
-
-
-def test_an_outage_is_as_long_as_the_silence() -> None:
-    writer = LineWriter()
-    outage = dataclasses.replace(session(SessionState.OUTAGE), silent_s=6.0)
-    writer.describe(outage)
-    [line] = writer.describe(session(SessionState.REATTACHED, AT + 4))
-    assert line.text == "dev1 is back after 10 s; open flows go on"

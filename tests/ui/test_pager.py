@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from port_linker.ui.pager import Pager, wrap
+from port_linker.ui.table.pager import Pager, wrap
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from port_linker.ui import dialogs
-from port_linker.ui.questioner import Questioner
+from port_linker.ui.table import dialogs
+from port_linker.ui.table.questioner import Questioner
 from tests.ui.samples import HOSTILE, question
 from tests.ui.screen import Stage, open_stage
 
@@ -169,7 +169,7 @@ async def test_who_leaves_answers_nothing() -> None:
 
 async def test_what_was_asked_before_the_table_began_is_asked_then() -> None:
     async with open_stage() as stage:
-        questioner = Questioner(stage.app)
+        questioner = Questioner(stage.app, lambda: False, stage.app.draw)
         answer = asyncio.ensure_future(questioner.ask(question(1, "Early?")))
         assert "Early?" not in await settle(stage)
         questioner.start()

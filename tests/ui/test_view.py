@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from port_linker.ports.types import ServiceState
 from port_linker.session.events import ServiceEvent
 from port_linker.session.snapshot import Row, Snapshot
-from port_linker.ui import view
+from port_linker.ui.format import Cell
+from port_linker.ui.table import view
 from tests.ui.samples import HOSTILE, service
 
 
@@ -137,7 +138,7 @@ def test_the_place_of_a_row_that_is_not_plainly_ready() -> None:
 def test_a_moved_port_stands_out() -> None:
     columns = view.plan_columns(80)
     row = Row(service(80, local=("127.0.0.1:8080", "[::1]:8080")), 0.0)
-    assert view.build_cells(row, columns, False)[-1] == view.Cell("localhost:8080", "strong")
+    assert view.build_cells(row, columns, False)[-1] == Cell("localhost:8080", "strong")
 
 
 @given(st.text(max_size=40))

@@ -6,11 +6,13 @@ import dataclasses
 
 import pytest
 
+from port_linker.cause import NOT_TRIED, Cause
 from port_linker.link.interface import Traffic
 from port_linker.ports.types import ServiceState
 from port_linker.session.events import LinkState, SessionEvent, SessionState
 from port_linker.session.snapshot import Row, Snapshot
-from port_linker.ui import sentences, words
+from port_linker.ui.text import around
+from tests.fakes.causes import why
 from tests.ui.samples import AT, HOSTILE, link, quic, service, session
 
 
@@ -22,7 +24,7 @@ def picture_of(*events: SessionEvent) -> Snapshot:
 
 
 def header(picture: Snapshot, width: int = 200, ascii_only: bool = False) -> str:
-    cells = sentences.build_header(picture, AT + 3725, width, ascii_only)
+    cells = around.build_header(picture, AT + 3725, width, ascii_only)
     return "  ".join(cell.text for cell in cells)
 
 
@@ -50,30 +52,30 @@ def test_header_tells_what_moves_now_where_there_is_room() -> None:
 
 
 def test_the_path_of_quic_and_how_it_fares() -> None:
-    assert sentences.build_path(picture_of(*UP)) == ""
+    assert around.build_path(picture_of(*UP)) == ""
     trying = link("quic", LinkState.TRYING, None)
-    assert sentences.build_path(picture_of(*UP, trying)) == ""
-    assert sentences.build_path(picture_of(*UP, quic())) == (
+    assert around.build_path(picture_of(*UP, trying)) == ""
+    assert around.build_path(picture_of(*UP, quic())) == (
         "UDP 192.0.2.7:60000  MTU 1472  round trip 38 ms  0.4 % lost"
     )
     bare = quic(rtt_ms=None, mtu=None, loss_percent=None)
-    assert sentences.build_path(picture_of(*UP, bare)) == "UDP 192.0.2.7:60000"
+    assert around.build_path(picture_of(*UP, bare)) == "UDP 192.0.2.7:60000"
 
 
 def test_why_quic_is_not_used_is_said_while_it_carries_on_over_ssh() -> None:
     relayed = dataclasses.replace(
-        quic(), state=LinkState.DOWN, path="ssh", reason="UDP does not pass\x1b"
+        quic(), state=LinkState.DOWN, path="ssh", cause=why("UDP does not pass\x1b")
     )
-    text = sentences.build_path(picture_of(*UP, quic(), relayed))
+    text = around.build_path(picture_of(*UP, quic(), relayed))
     assert text == "quic not used: UDP does not pass\ufffd"
     gone = dataclasses.replace(relayed, path=None)
-    assert sentences.build_path(picture_of(*UP, quic(), gone)) == text
+    assert around.build_path(picture_of(*UP, quic(), gone)) == text
 
 
-@pytest.mark.parametrize("reason", [None, words.NOT_TRIED])
-def test_a_quic_that_nothing_is_known_of_is_not_spoken_of(reason: str | None) -> None:
-    down = dataclasses.replace(quic(path=None), state=LinkState.DOWN, reason=reason)
-    assert sentences.build_path(picture_of(*UP, down)) == ""
+@pytest.mark.parametrize("cause", [None, Cause(NOT_TRIED)])
+def test_a_quic_that_nothing_is_known_of_is_not_spoken_of(cause: Cause | None) -> None:
+    down = dataclasses.replace(quic(path=None), state=LinkState.DOWN, cause=cause)
+    assert around.build_path(picture_of(*UP, down)) == ""
 
 
 def test_header_before_a_link_is_up() -> None:
@@ -83,40 +85,28 @@ def test_header_before_a_link_is_up() -> None:
     assert header(picture_of(link(rtt_ms=None))) == "dev1  ◌ connecting  stdio"
 
 
-def test_notice_of_an_outage_counts_and_says_what_still_works() -> None:
-    picture = picture_of(*UP, session(SessionState.OUTAGE, AT + 100, "ssh ended", 8.0))
-    picture.fold_traffic({service().key: Traffic(flows_open=3)}, 1.0)
-    assert sentences.build_notice(picture, AT + 104) == (
-        "No contact with dev1 for 4 s (ssh ended). Next try in 4 s; r tries at once, q quits."
-        " 2 services paused, local ports stay open. 3 open flows wait, no data is lost."
-    )
-    assert "Next try now;" in sentences.build_notice(picture, AT + 200)
-
-
 def test_notice_in_other_states() -> None:
-    assert sentences.build_notice(picture_of(*UP), AT) == ""
-    assert sentences.build_notice(picture_of(), AT) == "Reaching dev1..."
+    assert around.build_notice(picture_of(*UP), AT) == ""
+    assert around.build_notice(picture_of(), AT) == "Reaching dev1..."
     closed = picture_of(session(SessionState.CLOSED, reason="asked to"))
-    assert sentences.build_notice(closed, AT) == "Closed. asked to"
+    assert around.build_notice(closed, AT) == "Closed. asked to"
     bare = picture_of(session(SessionState.OUTAGE))
-    assert sentences.build_notice(bare, AT) == (
+    assert around.build_notice(bare, AT) == (
         "No contact with dev1 for 0 s. Next try now; r tries at once, q quits."
     )
 
 
 def test_why_a_table_is_empty() -> None:
-    assert (
-        sentences.explain_empty(picture_of(), "x", True) == "Nothing contains 'x'. Esc shows all."
-    )
-    assert sentences.explain_empty(picture_of(*UP), "", False) == "1 service skipped; s shows them."
+    assert around.explain_empty(picture_of(), "x", True) == "Nothing contains 'x'. Esc shows all."
+    assert around.explain_empty(picture_of(*UP), "", False) == "1 service skipped; s shows them."
     up = picture_of(session(SessionState.UP))
-    assert sentences.explain_empty(up, "", True).startswith("No services yet")
-    assert sentences.explain_empty(picture_of(), "", True) == ""
+    assert around.explain_empty(up, "", True).startswith("No services yet")
+    assert around.explain_empty(picture_of(), "", True) == ""
 
 
 def test_details_are_all_that_is_known_and_clean() -> None:
     row = Row(service(reason="half"), AT, 2000, 10, 5.0, 0.0, 1, 2, 3)
-    assert sentences.detail_lines(row, AT + 5) == [
+    assert around.detail_lines(row, AT + 5) == [
         "service    5432/tcp",
         "state      ready for 5 s",
         "reason     half",
@@ -129,12 +119,12 @@ def test_details_are_all_that_is_known_and_clean() -> None:
         "flows      1 open, 2 in all, 3 refused",
     ]
     hostile = Row(service(process=HOSTILE, reason=HOSTILE, container=HOSTILE), AT)
-    for line in sentences.detail_lines(hostile, AT):
+    for line in around.detail_lines(hostile, AT):
         assert line.replace("\ufffd", "").isprintable()
 
 
 def test_a_process_without_a_name_has_its_number() -> None:
-    assert "process    pid 812" in sentences.detail_lines(Row(service(process=None), AT), AT)
+    assert "process    pid 812" in around.detail_lines(Row(service(process=None), AT), AT)
 
 
 def test_the_header_of_an_outage_counts_from_the_last_contact() -> None:
@@ -143,10 +133,10 @@ def test_the_header_of_an_outage_counts_from_the_last_contact() -> None:
     picture.fold(
         dataclasses.replace(session(SessionState.OUTAGE, AT + 100, "ssh ended"), silent_s=6.0)
     )
-    header = "  ".join(c.text for c in sentences.build_header(picture, AT + 104, 80, False))
+    header = "  ".join(c.text for c in around.build_header(picture, AT + 104, 80, False))
     assert header == "dev1  ○ outage  no contact for 10 s"
-    assert "for 10 s (ssh ended)" in sentences.build_notice(picture, AT + 104)
+    assert "for 10 s (ssh ended)" in around.build_notice(picture, AT + 104)
     picture.fold(session(SessionState.REATTACHED, AT + 110))
     picture.fold(session(SessionState.UP, AT + 110))
-    header = "  ".join(c.text for c in sentences.build_header(picture, AT + 120, 80, False))
+    header = "  ".join(c.text for c in around.build_header(picture, AT + 120, 80, False))
     assert header == "dev1  ● up  for 2:00"

@@ -1,6 +1,7 @@
-"""What happened, line by line with its time, so that a person can ask later. Pure.
+"""Lines over time: what happened, for whoever asks later, and what repeats. Pure.
 
-What repeats is one line with its number. Bounded by MAX_ENTRIES; the oldest are forgotten.
+Both count a line that comes again instead of showing it again. Both are bounded: the oldest lines
+are forgotten.
 """
 
 from __future__ import annotations
@@ -10,11 +11,12 @@ from dataclasses import dataclass
 
 from port_linker.model import clean_text
 from port_linker.session.events import SessionEvent
-from port_linker.ui.lines import LineWriter
-from port_linker.ui.words import format_clock
+from port_linker.ui.format import format_clock
+from port_linker.ui.text.lines import LineWriter
 
 MAX_ENTRIES = 500
 MAX_CHARS = 600
+MAX_TEXTS = 64  # remembered; the oldest are told anew
 
 
 @dataclass(frozen=True)
@@ -57,3 +59,26 @@ class Journal:
         count = self._writer.count_left_out()
         found = [str(entry) for entry in self._entries.values()]
         return [*found, *([count] if count else [])] or ["Nothing has happened yet."]
+
+
+class Repeats:
+    """Counts lines until clear(): each is shown at the 1st, 2nd, 4th, 8th time and so on."""
+
+    def __init__(self) -> None:
+        self._seen: OrderedDict[str, tuple[int, float]] = OrderedDict()
+
+    def take(self, text: str, at: float) -> str | None:
+        """Return the line to show, with its number; None for one that was shown often enough."""
+        count, since = self._seen.pop(text, (0, at))
+        count += 1
+        self._seen[text] = (count, since)
+        if len(self._seen) > MAX_TEXTS:
+            self._seen.popitem(last=False)
+        if count == 1:
+            return text
+        is_due = count & (count - 1) == 0
+        return f"{text} ({count} times since {format_clock(since)})" if is_due else None
+
+    def clear(self) -> None:
+        """Tell everything anew: something else has happened."""
+        self._seen.clear()

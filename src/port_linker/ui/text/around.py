@@ -1,13 +1,22 @@
-"""What stands around the table: the header, the notice of an outage, the details. Pure."""
+"""The text around the table: header, path, notice, why it is empty, details of a row. Pure."""
 
 from __future__ import annotations
 
+from port_linker.cause import NOT_TRIED, explain
 from port_linker.model import clean_text
 from port_linker.ports.types import ServiceState
 from port_linker.session.events import LinkState, SessionState
 from port_linker.session.snapshot import Row, Snapshot
-from port_linker.ui import ssh_words, words
-from port_linker.ui.view import Cell
+from port_linker.ui.format import (
+    Cell,
+    format_bytes,
+    format_duration,
+    format_rate,
+    format_rates,
+    format_rtt,
+    plural,
+)
+from port_linker.ui.text import links, outage
 
 MAX_SENTENCE_CHARS = 400
 UNSEEN = "not known: on the target only its owner or root may look"
@@ -34,14 +43,14 @@ def build_header(picture: Snapshot, wall_s: float, width: int, ascii_only: bool)
     counts = picture.counts()
     told = [f"{counts[state]} {state.value}" for state in _COUNTED if counts[state]]
     parts += [Cell(text) for text in told]
-    moving = words.format_rates(*picture.rates())
+    moving = format_rates(*picture.rates())
     if moving:
         parts.append(Cell(moving))
     uptime_s, outage_s = picture.uptime_s(wall_s), picture.outage_s(wall_s)
     if outage_s is not None:
-        parts.insert(2, Cell(f"no contact for {words.format_duration(outage_s)}", "down"))
+        parts.insert(2, Cell(f"no contact for {format_duration(outage_s)}", "down"))
     elif uptime_s is not None:
-        parts.append(Cell(f"for {words.format_duration(uptime_s)}", "dim"))
+        parts.append(Cell(f"for {format_duration(uptime_s)}", "dim"))
     return _fit(parts, width)
 
 
@@ -67,10 +76,10 @@ def _link_parts(picture: Snapshot) -> list[Cell]:
         trying = [name for name, link in picture.links.items() if link.state is LinkState.TRYING]
         return [Cell(f"trying {trying[0]}", "dim")] if trying else []
     rtt_ms = picture.rtt_ms
-    told = ssh_words.tell_gone(picture)
+    told = links.tell_gone(picture)
     return [
         *([Cell(told, "down")] if told else []),
-        Cell(picture.link if rtt_ms is None else f"{picture.link} {words.format_rtt(rtt_ms)}"),
+        Cell(picture.link if rtt_ms is None else f"{picture.link} {format_rtt(rtt_ms)}"),
     ]
 
 
@@ -80,21 +89,21 @@ def build_path(picture: Snapshot) -> str:
     if quic is None or quic.state is LinkState.TRYING:
         return ""
     if quic.state is LinkState.DOWN:
-        is_known = quic.reason and quic.reason != words.NOT_TRIED
+        is_known = quic.cause is not None and quic.cause.code != NOT_TRIED
         return clean_text(f"quic not used: {quic.reason}", MAX_SENTENCE_CHARS) if is_known else ""
-    return clean_text("  ".join(words.describe_path(quic)), MAX_SENTENCE_CHARS)
+    return clean_text("  ".join(links.describe_path(quic)), MAX_SENTENCE_CHARS)
 
 
 def build_notice(picture: Snapshot, wall_s: float) -> str:
     """Return what needs to be said now, in words; empty when all is well."""
     outage_s = picture.outage_s(wall_s)
     if outage_s is not None:
-        return clean_text(_outage(picture, wall_s, outage_s), MAX_SENTENCE_CHARS)
-    if ssh_words.needs_you(picture):
+        return clean_text(outage.build_notice(picture, wall_s, outage_s), MAX_SENTENCE_CHARS)
+    if links.needs_you(picture):
         because = picture.links["stdio"].reason
-        return clean_text(f"{ssh_words.NEEDS_YOU} ({because}).", MAX_SENTENCE_CHARS)
+        return clean_text(f"{links.NEEDS_YOU} ({because}).", MAX_SENTENCE_CHARS)
     if picture.state is SessionState.CLOSED:
-        return clean_text(f"Closed. {picture.reason or ''}".strip(), MAX_SENTENCE_CHARS)
+        return clean_text(f"Closed. {explain(picture.cause)}".strip(), MAX_SENTENCE_CHARS)
     if picture.state in (SessionState.CONNECTING, SessionState.DEPLOYING):
         return clean_text(f"Reaching {picture.target}...", MAX_SENTENCE_CHARS)
     return ""
@@ -105,25 +114,7 @@ def build_waiting(count: int) -> str:
     if not count:
         return ""
     waits = "waits" if count == 1 else "wait"
-    return f"{words.plural(count, 'question')} {waits}: Enter or Esc ends the filter first."
-
-
-def _outage(picture: Snapshot, wall_s: float, outage_s: float) -> str:
-    held = sum(1 for row in picture.rows.values() if row.event.local)
-    flows = sum(row.flows_open for row in picture.rows.values())
-    because = f" ({picture.reason})" if picture.reason else ""
-    parts = [f"No contact with {picture.target} for {words.format_duration(outage_s)}{because}."]
-    retry_s = picture.retry_in_s(wall_s)
-    when = "now" if not retry_s or retry_s < 1 else f"in {words.format_duration(retry_s)}"
-    if ssh_words.needs_you(picture):
-        parts.insert(0, f"{ssh_words.NEEDS_YOU}, q quits.")
-    else:
-        parts.append(f"Next try {when}; r tries at once, q quits.")
-    if held:
-        parts.append(f"{words.plural(held, 'service')} paused, local ports stay open.")
-    if flows:
-        parts.append(f"{words.plural(flows, 'open flow')} wait, no data is lost.")
-    return " ".join(parts)
+    return f"{plural(count, 'question')} {waits}: Enter or Esc ends the filter first."
 
 
 def explain_empty(picture: Snapshot, wanted: str, show_skipped: bool) -> str:
@@ -132,7 +123,7 @@ def explain_empty(picture: Snapshot, wanted: str, show_skipped: bool) -> str:
         return f"Nothing contains {wanted!r}. Esc shows all."
     skipped = picture.counts()[ServiceState.SKIPPED]
     if skipped and not show_skipped:
-        return f"{words.plural(skipped, 'service')} skipped; s shows them."
+        return f"{plural(skipped, 'service')} skipped; s shows them."
     if picture.state is SessionState.UP:
         return "No services yet. They appear here as they start."
     return ""
@@ -142,7 +133,7 @@ def detail_lines(row: Row, wall_s: float) -> list[str]:
     """Return all that is known of one service, cleaned, one fact per line."""
     event = row.event
     pid = "" if event.pid is None else f" (pid {event.pid})"
-    age = words.format_duration(wall_s - row.since)
+    age = format_duration(wall_s - row.since)
     facts = [
         ("service", f"{event.port}/{event.proto}"),
         ("state", f"{event.state.value} for {age}"),
@@ -154,8 +145,8 @@ def detail_lines(row: Row, wall_s: float) -> list[str]:
         ("container", event.container),
         ("unit", event.unit),
         ("command", event.command),
-        ("to target", f"{words.format_bytes(row.up_bytes)} {words.format_rate(row.up_rate)}"),
-        ("from there", f"{words.format_bytes(row.down_bytes)} {words.format_rate(row.down_rate)}"),
+        ("to target", f"{format_bytes(row.up_bytes)} {format_rate(row.up_rate)}"),
+        ("from there", f"{format_bytes(row.down_bytes)} {format_rate(row.down_rate)}"),
         ("flows", f"{row.flows_open} open, {row.flows_total} in all, {row.refused} refused"),
     ]
     return [f"{name:<10} {clean_text(str(text), 1100)}".rstrip() for name, text in facts if text]

@@ -15,9 +15,9 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from port_linker.session.snapshot import Row
-from port_linker.ui.view import (
+from port_linker.ui.format import Cell
+from port_linker.ui.table.view import (
     MIN_WIDTH,
-    Cell,
     Column,
     build_cells,
     build_titles,

@@ -10,10 +10,10 @@ from textual.widgets import Static
 
 from port_linker.ports.types import ServiceState
 from port_linker.session.snapshot import Snapshot
-from port_linker.ui import keys, sentences, ssh_words
-from port_linker.ui.dialogs import Dialog
-from port_linker.ui.filter import FilterLine
-from port_linker.ui.grid import Grid
+from port_linker.ui.table.dialogs import Dialog
+from port_linker.ui.table.filter import FilterLine
+from port_linker.ui.table.grid import Grid
+from port_linker.ui.text import around, keys, links
 
 SAID_FOR_S = 4.0  # why a key did nothing
 MIN_HEIGHT = 12  # of the terminal, for what may be left out
@@ -60,10 +60,10 @@ class Frame:
         """Draw all parts. empty: why the grid has no rows. waiting: questions that wait."""
         self._set("#header", self._header(wall_s))
         is_high = self._app.size.height >= MIN_HEIGHT
-        self._set("#path", sentences.build_path(self._picture) if is_high else "")
+        self._set("#path", around.build_path(self._picture) if is_high else "")
         said = self._said if now_s < self._said_until_s else ""
-        notice = said or sentences.build_notice(self._picture, wall_s)
-        asked = sentences.build_waiting(waiting) if self.is_typing else ""
+        notice = said or around.build_notice(self._picture, wall_s)
+        asked = around.build_waiting(waiting) if self.is_typing else ""
         self._set("#notice", "\n".join(text for text in (asked, notice) if text))
         self._set("#empty", empty)
         self.draw_foot()
@@ -88,7 +88,7 @@ class Frame:
         """Return the actions that would do nothing now."""
         picture, row = self._picture, self._grid.current
         does = {
-            "reconnect": ssh_words.why_not_reconnect(picture) is None,
+            "reconnect": links.why_not_reconnect(picture) is None,
             "filter": bool(picture.rows),
             "toggle_skipped": not is_filtered and bool(picture.counts()[ServiceState.SKIPPED]),
             "detail": row is not None,
@@ -98,7 +98,7 @@ class Frame:
 
     def _header(self, wall_s: float) -> Content:
         width = self._app.size.width
-        cells = sentences.build_header(self._picture, wall_s, width, self._ascii_only)
+        cells = around.build_header(self._picture, wall_s, width, self._ascii_only)
         parts = [(cell.text, _STYLES.get(cell.look, "")) for cell in cells]
         spaced = [piece for part in parts for piece in (part, ("  ", ""))]
         return Content.assemble(*spaced[:-1])

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+
+from textual.app import App
 
 from port_linker.session.questions import Question
-from port_linker.ui.dialogs import DEFAULT_FOR_ALL, QuestionScreen
-
-if TYPE_CHECKING:
-    from port_linker.ui.app import TableApp
+from port_linker.ui.table.dialogs import DEFAULT_FOR_ALL, QuestionScreen
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,8 +22,11 @@ class _Asked:
 class Questioner:
     """Asks in turn; a question that settled itself leaves the screen. Bounded by its callers."""
 
-    def __init__(self, app: TableApp) -> None:
-        self._app = app
+    def __init__(
+        self, app: App[None], is_typing: Callable[[], bool], on_waiting: Callable[[], None]
+    ) -> None:
+        """is_typing: whether a filter is typed. on_waiting: is called if questions wait for it."""
+        self._app, self._is_typing, self._on_waiting = app, is_typing, on_waiting
         self._waiting: deque[_Asked] = deque()
         self._shown: tuple[_Asked, QuestionScreen] | None = None
         self._started = False
@@ -69,8 +71,8 @@ class Questioner:
             if item.answer.done() and screen.is_current:
                 screen.leave()
             return
-        if self._waiting and self._app.is_typing:
-            self._app.draw()  # it says that they wait
+        if self._waiting and self._is_typing():
+            self._on_waiting()
         elif self._waiting:
             item = self._waiting.popleft()
             screen = QuestionScreen(item.question, len(self._waiting))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # the command line is read before these are needed
     from port_linker.link.interface import Traffic
     from port_linker.session.events import SessionEvent
     from port_linker.session.questions import Question

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from port_linker.cause import NOT_NAMED, SKIPPED_BY_YOU, explain
 from port_linker.ports.types import ServiceState
 from port_linker.session.events import (
     ConflictEvent,
@@ -18,8 +19,9 @@ from port_linker.session.events import (
     SessionState,
     StateEvent,
 )
-from port_linker.ui import words
-from port_linker.ui.link_lines import STDIO, LinkWriter
+from port_linker.ui.format import plural
+from port_linker.ui.text import names, outage
+from port_linker.ui.text.links import STDIO, LinkWriter
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,6 @@ _VERBS = {
     ServiceState.DOWN: "is down",
     ServiceState.GONE: "is gone",
 }
-LEFT_OUT = "not named in --only"  # how ports/policy.py begins its reason
 CONFLICT_HINT = (
     "Choose what happens to taken ports with --on-conflict kill, remap or skip,"
     " or move one with --map {port}:LOCAL."
@@ -113,7 +114,7 @@ class LineWriter:
             return []
         if event.state is ServiceState.DOWN and self._outage_at is not None:
             return []  # the line about the outage tells it of all of them
-        text = f"{words.name_service(event)} {self._stand(event)}"
+        text = f"{names.name_service(event)} {self._stand(event)}"
         if self._shown.get(event.key) == text:
             return []
         if event.state is ServiceState.GONE:
@@ -124,16 +125,16 @@ class LineWriter:
         if last == text and key != event.key:
             return []  # 0.0.0.0:22 and [::]:22 look the same to a person
         self._last = (event.key, text)
-        signs = words.LETTERS if self.ascii_only else words.SYMBOLS
+        signs = names.LETTERS if self.ascii_only else names.SYMBOLS
         return [Line(text, signs[event.state], event.state, event.key)]
 
     def _is_left_out(self, event: ServiceEvent) -> bool:
         """Whether --only leaves the service out: one count tells of all of them."""
-        reason = event.reason or ""
-        is_left_out = event.state is ServiceState.SKIPPED and reason.startswith(LEFT_OUT)
+        cause = event.cause if event.state is ServiceState.SKIPPED else None
+        is_left_out = cause is not None and cause.code == NOT_NAMED
         was_left_out = self._left_out.pop(event.key, None) is not None
         if is_left_out:
-            self._left_out[event.key] = reason
+            self._left_out[event.key] = explain(cause)
         return is_left_out or (was_left_out and event.state is ServiceState.GONE)
 
     def count_left_out(self) -> str:
@@ -141,15 +142,15 @@ class LineWriter:
         if not self._left_out:
             return ""
         count, reason = len(self._left_out), next(iter(self._left_out.values()))
-        return f"{words.plural(count, 'service')} skipped: {reason}"
+        return f"{plural(count, 'service')} skipped: {reason}"
 
     def _stand(self, event: ServiceEvent) -> str:
         if event.state is not ServiceState.READY:
             verb = _VERBS[event.state]
-            if event.reason and verb == f"is {event.reason.partition(' ')[0]}":
-                return f"is {event.reason}"  # "is skipped by you"
+            if event.cause is not None and event.cause.code == SKIPPED_BY_YOU:
+                return f"is {event.reason}"
             return f"{verb}: {event.reason}" if event.reason else verb
-        place = words.format_local(event.local)
+        place = names.format_local(event.local)
         if not place:
             said = "is ready"
         elif _is_remapped(event):
@@ -165,13 +166,14 @@ class LineWriter:
     def _describe_state(self, event: StateEvent) -> list[Line]:
         target, because = event.target, f": {event.reason}" if event.reason else ""
         if event.state is SessionState.OUTAGE:
-            return [self._describe_outage(event)]
+            is_begun = self._outage_at is None
+            if self._outage_at is None:
+                self._outage_at = event.at - (event.silent_s or 0.0)
+            return [Line(outage.tell_begin(event, is_begun), may_repeat=True)]
         if event.state is SessionState.REATTACHED:
             silent_s = 0.0 if self._outage_at is None else event.at - self._outage_at
             self._outage_at = None
-            length = words.format_duration(silent_s)
-            flows = event.reason or "open flows go on"
-            return [Line(f"{target} is back after {length}; {flows}")]
+            return [Line(outage.tell_end(event, silent_s))]
         self._outage_at = None
         told = {
             SessionState.CONNECTING: f"connecting to {target}",
@@ -180,18 +182,6 @@ class LineWriter:
             SessionState.CLOSED: f"{target} is closed",
         }
         return [Line(told[event.state] + because)]
-
-    def _describe_outage(self, event: StateEvent) -> Line:
-        because = f": {event.reason}" if event.reason else ""
-        parts = [f"no contact with {event.target}{because}"]
-        if self._outage_at is None:
-            self._outage_at = event.at - (event.silent_s or 0.0)
-            parts.append("local ports stay, open flows wait")
-        if event.retry_in_s is not None:
-            soon = event.retry_in_s < 1
-            wait = "now" if soon else f"in {words.format_duration(event.retry_in_s)}"
-            parts.append(f"next try {wait}")
-        return Line("; ".join(parts), may_repeat=True)
 
     def _describe_log(self, event: LogEvent) -> list[Line]:
         """Return what needs attention; with -v the log itself stands on stderr already."""

@@ -12,7 +12,8 @@ from port_linker.model import clean_text
 from port_linker.ports.types import ServiceState
 from port_linker.session.events import ServiceEvent
 from port_linker.session.snapshot import Row, Snapshot
-from port_linker.ui import words
+from port_linker.ui.format import Cell, format_bytes, format_rate
+from port_linker.ui.text import names
 
 MIN_WIDTH = 40
 WIDE = 115  # from here on all columns fit two apart; one apart they do from 107 on
@@ -31,14 +32,6 @@ class Column:
     most: int
     right: bool = False
     spare: int = 0
-
-
-@dataclass(frozen=True)
-class Cell:
-    """A text and the name of its look: a state's value, "dim", "strong" or ""."""
-
-    text: str
-    look: str = ""
 
 
 # What PROCESS grows by before another column is shown: to 16 characters, enough for
@@ -134,7 +127,7 @@ def _clean(cell: Cell) -> Cell:
 
 
 def _sign(row: Row, ascii_only: bool) -> Cell:
-    signs = words.LETTERS if ascii_only else words.SYMBOLS
+    signs = names.LETTERS if ascii_only else names.SYMBOLS
     return Cell(signs[row.state], row.state.value)
 
 
@@ -142,7 +135,7 @@ def _here(row: Row, ascii_only: bool) -> Cell:
     """Return where to connect, or why that is not possible, or both."""
     del ascii_only
     event = row.event
-    place = words.format_local(event.local)
+    place = names.format_local(event.local)
     if event.state is ServiceState.READY:
         text = f"{place} ({event.reason})" if event.reason else place
         return Cell(text, "strong" if row.remapped else "")
@@ -158,7 +151,7 @@ _BUILDERS: dict[str, Callable[[Row, bool], Cell]] = {
     "sign": _sign,
     "state": lambda row, _: Cell(row.state.value, row.state.value),
     "service": lambda row, _: Cell(f"{row.event.port}/{row.event.proto}", _fade(row.event)),
-    "process": lambda row, _: Cell(words.name_process(row.event), _fade(row.event)),
+    "process": lambda row, _: Cell(names.name_process(row.event), _fade(row.event)),
     "remote": lambda row, _: Cell(row.event.remote, _fade(row.event)),
     "here": _here,
     "rates": lambda row, _: Cell(_rates(row)),
@@ -168,13 +161,13 @@ _BUILDERS: dict[str, Callable[[Row, bool], Cell]] = {
 
 
 def _rates(row: Row) -> str:
-    down, up = words.format_rate(row.down_rate), words.format_rate(row.up_rate)
+    down, up = format_rate(row.down_rate), format_rate(row.up_rate)
     return f"{down:>8} {up:>8}"
 
 
 def _total(row: Row) -> str:
     moved = row.up_bytes + row.down_bytes
-    return words.format_bytes(moved) if moved else ""
+    return format_bytes(moved) if moved else ""
 
 
 def _fade(event: ServiceEvent) -> str:

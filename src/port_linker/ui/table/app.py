@@ -11,14 +11,15 @@ from textual.widgets import Static
 
 from port_linker import clock
 from port_linker.session.snapshot import Snapshot
-from port_linker.ui import keys, sentences, ssh_words, view, words
-from port_linker.ui.dialogs import LogScreen, TextScreen
-from port_linker.ui.driver import SteadyDriver
-from port_linker.ui.filter import FilterLine
-from port_linker.ui.frame import Frame
-from port_linker.ui.grid import Grid
-from port_linker.ui.hooks import AppHooks
-from port_linker.ui.questioner import Questioner
+from port_linker.ui.table import view
+from port_linker.ui.table.dialogs import LogScreen, TextScreen
+from port_linker.ui.table.driver import SteadyDriver
+from port_linker.ui.table.filter import FilterLine
+from port_linker.ui.table.frame import Frame
+from port_linker.ui.table.grid import Grid
+from port_linker.ui.table.hooks import AppHooks
+from port_linker.ui.table.questioner import Questioner
+from port_linker.ui.text import around, keys, links, names
 
 DRAW_EVERY_S = 0.5
 
@@ -66,7 +67,7 @@ class TableApp(App[None]):
         self._frame = Frame(self, picture, self._grid, ascii_only, hooks.has_answer)
         self.failure: Exception | None = None
         self.is_away = False  # in the background, without the terminal
-        self.questioner = Questioner(self)
+        self.questioner = Questioner(self, lambda: self.is_typing, self.draw)
 
     def compose(self) -> ComposeResult:
         """Build the screen from top to bottom."""
@@ -111,7 +112,7 @@ class TableApp(App[None]):
         self._picture.prune(wall_s)
         rows = view.choose_rows(self._picture, self._wanted, self._show_skipped)
         self._grid.show(rows)
-        empty = sentences.explain_empty(self._picture, self._wanted, self._show_skipped)
+        empty = around.explain_empty(self._picture, self._wanted, self._show_skipped)
         waiting = self.questioner.waiting
         self._frame.draw(wall_s, clock.monotonic_s(), "" if rows else empty, waiting)
 
@@ -142,12 +143,12 @@ class TableApp(App[None]):
 
     async def action_reconnect(self) -> None:
         """Try the target at once, or say why not; where ssh needs the person, let it ask them."""
-        if ssh_words.needs_you(self._picture):
+        if links.needs_you(self._picture):
             with self.suspend():
                 await self._hooks.login()
             self.action_redraw()
             return
-        why = ssh_words.why_not_reconnect(self._picture)
+        why = links.why_not_reconnect(self._picture)
         if why is None:
             self._hooks.reconnect_now()
         self.say(why or "Trying now...")
@@ -167,7 +168,7 @@ class TableApp(App[None]):
         if row is None or not self._hooks.take_back(row.key):
             self.say("You have answered nothing about this service.")
         else:
-            self.say(f"Your answer about {words.name_service(row.event)} is taken back.")
+            self.say(f"Your answer about {names.name_service(row.event)} is taken back.")
 
     def action_detail(self) -> None:
         """Show all that is known of the current row."""
@@ -175,7 +176,7 @@ class TableApp(App[None]):
         if row is None:
             self.say("There is no row to show.")
         else:
-            self.push_screen(TextScreen(sentences.detail_lines(row, clock.wall_s())))
+            self.push_screen(TextScreen(around.detail_lines(row, clock.wall_s())))
 
     def action_help(self) -> None:
         """Show the keys."""

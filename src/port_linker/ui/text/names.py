@@ -1,14 +1,33 @@
-"""What a command line runs, in a word or two that tell it from others of its kind. Pure.
+"""The names of services, processes and addresses, and the signs of states. Pure.
 
-The command line is the target's word: it is cut and cleaned where it is shown.
+A command line is named by what it runs, in a word or two that tell it from others of its kind. It
+comes from the target: it is cut and cleaned where it is shown.
 """
 
 from __future__ import annotations
 
 import re
 
-from port_linker.model import clean_text
+from port_linker.model import clean_text, parse_endpoint
+from port_linker.ports.types import ServiceState
+from port_linker.session.events import ServiceEvent
 
+SYMBOLS = {
+    ServiceState.READY: "●",
+    ServiceState.WAITING: "◌",
+    ServiceState.CONFLICT: "▲",
+    ServiceState.SKIPPED: "–",  # noqa: RUF001 - the sign is meant
+    ServiceState.DOWN: "○",
+    ServiceState.GONE: "×",  # noqa: RUF001 - the sign is meant
+}
+LETTERS = {
+    ServiceState.READY: "R",
+    ServiceState.WAITING: "W",
+    ServiceState.CONFLICT: "C",
+    ServiceState.SKIPPED: "S",
+    ServiceState.DOWN: "D",
+    ServiceState.GONE: "G",
+}
 MAX_CHARS = 24  # of an argument that is added: the widest that the table's column gets
 COMM_CHARS = 15  # Linux cuts the name of a process there (TASK_COMM_LEN)
 _INTERPRETER = re.compile(
@@ -117,3 +136,36 @@ def _with_argument(name: str, words: list[str]) -> str:
 
 def _base(path: str) -> str:
     return path.rstrip("/").rsplit("/", 1)[-1] or path
+
+
+def name_process(event: ServiceEvent) -> str:
+    """Return what serves: container and program, or whose it is where only root may look."""
+    program = name_server(event.process, event.command, event.unit)
+    if event.container:
+        return f"{event.container}/{program}" if program else event.container
+    return program or (f"of {event.user}" if event.user else "")
+
+
+def name_service(event: ServiceEvent) -> str:
+    """Return how a sentence names the service: "5432/tcp (postgres)", "22/tcp of root"."""
+    process = name_process(event)
+    port = f"{event.port}/{event.proto}"
+    is_known = bool(event.process or event.command or event.container or event.unit)
+    return f"{port} {f'({process})' if is_known else process}" if process else port
+
+
+def format_local(local: tuple[str, ...]) -> str:
+    """Return where to connect: "localhost:80" if both families have it, else each address."""
+    ends = [_split(address) for address in local]
+    ports = {port for _, port in ends}
+    hosts = {host for host, _ in ends}
+    if len(ports) == 1 and {"127.0.0.1", "::1"} <= hosts:
+        return f"localhost:{next(iter(ports))}"
+    return " ".join(local)
+
+
+def _split(address: str) -> tuple[str, int]:
+    try:
+        return parse_endpoint(address)
+    except ValueError:
+        return address, 0

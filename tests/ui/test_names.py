@@ -1,4 +1,4 @@
-"""What tells processes apart that are run by the same interpreter."""
+"""Names of services, and what tells processes apart that the same interpreter runs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from port_linker.ui.programs import name_program, name_server, name_unit
+from port_linker.ports.types import ServiceState
+from port_linker.session.events import ServiceEvent
+from port_linker.ui.text import names
+from port_linker.ui.text.names import name_program, name_server, name_unit
 
 
 @pytest.mark.parametrize(
@@ -101,3 +104,48 @@ def test_any_command_line_has_a_name(process: str | None, line: list[str]) -> No
 def test_a_unit_of_any_text_is_safe_on_a_terminal(unit: str) -> None:
     name = name_unit(unit + ".service")
     assert not any(ord(char) < 0x20 or 0x7F <= ord(char) <= 0x9F for char in name)
+
+
+@pytest.mark.parametrize(
+    ("local", "text"),
+    [
+        ((), ""),
+        (("127.0.0.1:80", "[::1]:80"), "localhost:80"),
+        (("127.0.0.1:80",), "127.0.0.1:80"),
+        (("127.0.0.1:80", "[::1]:8080"), "127.0.0.1:80 [::1]:8080"),
+        (("odd",), "odd"),
+    ],
+)
+def test_local(local: tuple[str, ...], text: str) -> None:
+    assert names.format_local(local) == text
+
+
+@pytest.mark.parametrize(
+    ("process", "container", "user", "text"),
+    [
+        ("nginx", None, "root", "80/tcp (nginx)"),
+        ("nginx", "web", None, "80/tcp (web/nginx)"),
+        (None, "web", None, "80/tcp (web)"),
+        (None, None, "alice", "80/tcp of alice"),
+        (None, None, None, "80/tcp"),
+    ],
+)
+def test_names(process: str | None, container: str | None, user: str | None, text: str) -> None:
+    event = ServiceEvent(
+        0.0,
+        "dev1",
+        ServiceState.READY,
+        "tcp",
+        80,
+        "0.0.0.0:80",
+        process=process,
+        container=container,
+        user=user,
+    )
+    assert names.name_service(event) == text
+
+
+def test_every_state_has_its_own_symbol_and_letter() -> None:
+    for signs in (names.SYMBOLS, names.LETTERS):
+        assert set(signs) == set(ServiceState)
+        assert len(set(signs.values())) == len(ServiceState)

@@ -1,4 +1,4 @@
-"""What a person reads of a link."""
+"""What a person reads of the links, and of ssh while it is gone."""
 
 from __future__ import annotations
 
@@ -7,21 +7,25 @@ from typing import Any
 
 import pytest
 
+from port_linker.cause import NO_TUNNEL, NOT_TRIED, Cause, explain
 from port_linker.link.choose import LinkChooser
-from port_linker.session.events import LinkEvent, LinkState, SessionEvent
+from port_linker.session.events import LinkEvent, LinkState, SessionEvent, SessionState
 from port_linker.session.reporter import Reporter
-from port_linker.ui import words
-from port_linker.ui.link_lines import NO_WHEEL, LinkWriter
-from tests.ui.samples import link, quic
+from port_linker.session.snapshot import Snapshot
+from port_linker.ui.text import around, keys, links
+from port_linker.ui.text.links import LinkWriter
+from tests.fakes.causes import why
+from tests.ui.samples import link, quic, session
 
 
 def show(writer: LinkWriter, *events: LinkEvent) -> list[str]:
     return [text for event in events for text in writer.describe(event)]
 
 
-def down(reason: str, path: str | None = None, target: str = "dev1") -> LinkEvent:
+def down(reason: str | Cause, path: str | None = None, target: str = "dev1") -> LinkEvent:
     event = link("quic", LinkState.DOWN, None)
-    return dataclasses.replace(event, reason=reason, path=path, target=target)
+    cause = why(reason) if isinstance(reason, str) else reason
+    return dataclasses.replace(event, cause=cause, path=path, target=target)
 
 
 def test_a_link_tells_its_path_and_its_figures_once() -> None:
@@ -52,22 +56,22 @@ def test_a_quic_that_does_not_come_about_is_told_once(verbosity: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("reason", "target"),
+    ("cause", "target"),
     [
-        (NO_WHEEL, "dev1"),
-        (words.NOT_TRIED, "dev1"),
-        ("the target was not reached by ssh", "docker:web"),
-        ("the target was not reached by ssh", "exec:./reach"),
+        (Cause(NO_TUNNEL), "dev1"),
+        (Cause(NOT_TRIED), "dev1"),
+        (why("the target was not reached by ssh"), "docker:web"),
+        (why("the target was not reached by ssh"), "exec:./reach"),
     ],
 )
-def test_that_ssh_alone_is_used_is_news_for_the_curious_only(reason: str, target: str) -> None:
-    event = down(reason, target=target)
+def test_that_ssh_alone_is_used_is_news_for_the_curious_only(cause: Cause, target: str) -> None:
+    event = down(cause, target=target)
     assert show(LinkWriter(), event) == []
-    assert show(LinkWriter(verbosity=1), event) == [f"link quic is down: {reason}"]
+    assert show(LinkWriter(verbosity=1), event) == [f"link quic is down: {explain(cause)}"]
 
 
 def test_what_is_known_before_the_first_attempt_has_one_wording() -> None:
-    assert LinkChooser().choose(0.0, is_stdio_up=True).reason == words.NOT_TRIED
+    assert LinkChooser().choose(0.0, is_stdio_up=True).cause == Cause(NOT_TRIED)
 
 
 def test_darkness_that_flows_outlive_is_not_an_end() -> None:
@@ -98,11 +102,11 @@ def test_new_connections_wait_while_there_is_no_link_at_all() -> None:
 def test_figures_of_a_carried_link_say_nothing_and_its_return_is_told() -> None:
     writer, events = LinkWriter(), list[SessionEvent]()
     reporter = Reporter("dev1", events.append)
-    reporter.stdio_carried("the cable", needs_you=False)
+    reporter.stdio_carried(why("the cable"), needs_you=False)
     reporter.round_trip(0.0004)
     reporter.stdio_up()
-    links = [event for event in events if isinstance(event, LinkEvent)]
-    assert show(writer, *links) == [
+    told = [event for event in events if isinstance(event, LinkEvent)]
+    assert show(writer, *told) == [
         "ssh is gone (the cable); QUIC carries its link, too",
         "link stdio is up",
     ]
@@ -110,17 +114,70 @@ def test_figures_of_a_carried_link_say_nothing_and_its_return_is_told() -> None:
 
 def test_ssh_that_is_gone_is_told_with_what_goes_on_and_whom_it_needs() -> None:
     def gone(**changes: Any) -> LinkEvent:
-        return dataclasses.replace(link(), reason="the cable", **changes)
+        return dataclasses.replace(link(), cause=why("the cable"), **changes)
 
     writer = LinkWriter()
     show(writer, link(), quic())
     carried = "ssh is gone (the cable); QUIC carries its link, too"
     needing = "it needs you and is not tried again by itself"
     assert show(writer, gone(state=LinkState.DOWN), gone(path="quic")) == [carried], "one event"
-    refused = dataclasses.replace(gone(path="quic"), reason="refused", needs_you=True)
+    refused = dataclasses.replace(gone(path="quic"), cause=why("refused"), needs_you=True)
     assert show(writer, refused, refused) == [
         f"ssh is gone (refused); QUIC carries its link, too; {needing}"
     ]
     dark = gone(state=LinkState.DOWN, needs_you=True)
     assert show(writer, dark) == [f"ssh is gone (the cable); {needing}"]
     assert show(writer, link()) == ["link stdio is up, round trip 0.4 ms"]
+
+
+def test_a_path_over_ssh() -> None:
+    assert links.describe_path(quic(path="ssh", mtu=None, loss_percent=None)) == [
+        "over ssh",
+        "round trip 38 ms",
+    ]
+
+
+def picture(state: LinkState, path: str | None = None, needs_you: bool = False) -> Snapshot:
+    """A session that was up, whose QUIC is well."""
+    found = Snapshot("dev1")
+    for event in (session(SessionState.UP), link(), quic()):
+        found.fold(event)
+    stdio = dataclasses.replace(
+        link(state=state), path=path, cause=why("gone"), needs_you=needs_you
+    )
+    found.fold(stdio)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        (picture(LinkState.UP), ""),
+        (picture(LinkState.DOWN), "ssh down"),
+        (picture(LinkState.UP, "quic"), "ssh over quic"),
+        (picture(LinkState.DOWN, needs_you=True), links.NEEDS_YOU),
+        (picture(LinkState.UP, "quic", needs_you=True), links.NEEDS_YOU),
+    ],
+)
+def test_the_header_says_how_ssh_stands(found: Snapshot, words: str) -> None:
+    assert links.tell_gone(found) == words
+    header = [cell.text for cell in around.build_header(found, 0.0, 80, False)]
+    assert header[1] == "● up"
+    assert (header[2] == words) if words else header[2].startswith("quic")
+    is_gone = links.is_gone(found)
+    assert (keys.why_disabled("reconnect", found.state, is_gone) is None) is is_gone
+
+
+def test_ssh_that_is_back_is_well_again() -> None:
+    found = picture(LinkState.UP, "quic", needs_you=True)
+    found.fold(link())
+    assert links.tell_gone(found) == ""
+    assert around.build_notice(found, 0.0) == ""
+
+
+def test_the_notice_says_what_to_press_and_why() -> None:
+    found = picture(LinkState.DOWN, needs_you=True)
+    assert around.build_notice(found, 0.0) == "ssh needs you: press r (gone)."
+    found.fold(session(SessionState.OUTAGE, reason="gone"))
+    assert "ssh needs you: press r, q quits." in around.build_notice(found, 0.0)
+    assert "Next try" not in around.build_notice(found, 0.0)

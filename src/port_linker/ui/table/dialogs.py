@@ -13,8 +13,8 @@ from textual.widgets import Static
 
 from port_linker.model import clean_text
 from port_linker.session.questions import Choice, Question
-from port_linker.ui import keys
-from port_linker.ui.pager import Pager
+from port_linker.ui.table.pager import Pager
+from port_linker.ui.text import keys
 
 DEFAULT_FOR_ALL = "*"  # what QuestionScreen returns when the same is wanted for all that wait
 QUIET_S = 1.0  # without a key before one may answer: who types something else does not mean us
