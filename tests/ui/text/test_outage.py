@@ -9,7 +9,7 @@ from port_linker.session.events import SessionEvent, SessionState
 from port_linker.ui.text import around
 from port_linker.ui.text.lines import LineWriter
 from tests.ui.samples import AT, service, session
-from tests.ui.test_around import UP, picture_of
+from tests.ui.text.test_around import UP, picture_of
 
 
 def show(writer: LineWriter, *events: SessionEvent) -> list[str]:
