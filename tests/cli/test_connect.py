@@ -13,8 +13,8 @@ import pytest
 from port_linker.cli import connect
 from port_linker.cli.args import Settings, Surroundings
 from port_linker.errors import UsageError
+from port_linker.session.frontend import FrontEnd
 from port_linker.session.settings import SessionSettings
-from port_linker.ui.frontend import FrontEnd
 from port_linker.ui.json_lines import JsonLines
 from port_linker.ui.live import LiveScreen
 from port_linker.ui.plain import PlainLines

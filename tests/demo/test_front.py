@@ -14,8 +14,8 @@ from port_linker.demo.play import Play, SessionSteps
 from port_linker.demo.steps import DemoEvent, StepFailed
 from port_linker.link.interface import Traffic
 from port_linker.session.events import SessionEvent
+from port_linker.session.frontend import SessionControl
 from port_linker.session.questions import Question
-from port_linker.ui.frontend import SessionControl
 from tests.ui import samples
 
 

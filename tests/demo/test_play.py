@@ -18,6 +18,7 @@ from port_linker.demo.services import PORT_NAMES, Services
 from port_linker.demo.steps import STEPS, DemoEvent, DemoFault, StepFailed
 from port_linker.ports.types import ServiceState
 from port_linker.session.events import LinkState, SessionState
+from tests.fakes.causes import why
 from tests.ui import samples
 
 
@@ -65,7 +66,7 @@ async def test_all_steps_work_and_each_is_told() -> None:
 async def test_a_quic_that_does_not_come_is_told_and_no_failure() -> None:
     board, told = Board(), list[DemoEvent]()
     target = FakeTarget(board, {})
-    down = replace(samples.quic(), state=LinkState.DOWN, reason="its executable is missing")
+    down = replace(samples.quic(), state=LinkState.DOWN, cause=why("its executable is missing"))
     board.note(down)
     await Play(told.append).play(steps.QUIC, SessionSteps(board, target)._use_quic)
     assert told[0].ok

@@ -8,7 +8,7 @@ from port_linker.doctor import checks
 from port_linker.doctor import judge_quic as judge
 from port_linker.doctor.checks import Check, Report, State
 from port_linker.errors import EXIT_UNREACHABLE
-from port_linker.link.faults import SidecarFailed
+from port_linker.link.faults import SidecarFailed, explain_target
 from port_linker.link.find import TunnelMissing
 from port_linker.protocol.gauge import Sample
 
@@ -43,7 +43,7 @@ def test_it_comes_to_the_target_once() -> None:
     ],
 )
 def test_why_it_is_not_there(reason: str, is_final: bool, state: State, hint: str) -> None:
-    check = judge.judge_not_there(reason, is_final, PORTS, 0.3)
+    check = judge.judge_not_there(explain_target(reason), is_final, PORTS, 0.3)
     assert check.state is state
     assert hint in (check.hint or "")
     assert is_kind(check)

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import pytest
 
+from port_linker.deploy.plan import DeployPlan
+from port_linker.deploy.report import PythonFound
 from port_linker.deploy.settings import Progress, Stage, StageBegun, StageDone, StderrLine
 from port_linker.doctor import checks, opening
 from port_linker.doctor.checks import Check, State
-from port_linker.doctor.opening import Opening, ReachOptions, split_plan
+from port_linker.doctor.opening import Opening, ReachOptions
 from port_linker.errors import TargetError
 from port_linker.ssh.target import Target, parse_target
 
-PLAN = "Python 3.11.2 at /usr/bin/python3, agent in /home/a, agent in x/.cache"
+PATH = "/home/a, agent in x/.cache"
+PLAN = DeployPlan(PythonFound("/usr/bin/python3", (3, 11, 2)), (PATH, "/tmp"))
+SAID = f"Python 3.11.2 at /usr/bin/python3, agent in {PATH}"
 
 
 async def run(
@@ -38,7 +42,7 @@ async def test_every_stage_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None
             StderrLine("a banner", login=True),
             StageDone(Stage.LOGIN, 0.4, "dev1 answers"),
             StageDone(Stage.SHELL, 0.1, "Linux x86_64, uid 1000"),
-            StageDone(Stage.PLAN, 0.0, PLAN),
+            StageDone(Stage.PLAN, 0.0, SAID, PLAN),
             StderrLine("noise", login=False),
             StageDone(Stage.UPLOAD, 0.2, "71 KiB"),
             StageDone(Stage.ATTACH, 0.3, "agent started, pid 7"),
@@ -46,7 +50,8 @@ async def test_every_stage_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None
     )
     assert [check.stage for check in told] == list(checks.STAGES[:5])
     assert {check.state for check in told} == {State.PASS}
-    assert told[3].facts["path"] == "x/.cache"
+    assert told[3].facts["path"] == PATH
+    assert told[2].found == "Python 3.11.2 at /usr/bin/python3"
     assert told[4].found == "agent started, pid 7 (71 KiB sent)"
     assert told[4].took_s == pytest.approx(0.5)
     assert lines == ["a banner"]
@@ -66,6 +71,8 @@ def test_every_stage_of_a_channel_has_its_check(stage: Stage) -> None:
     assert opening._STAGES[stage] in checks.STAGES
 
 
-def test_a_plan_is_split_at_its_last_words() -> None:
-    python, where = split_plan("Python 3.9.2 at /opt/p, agent in memory")
-    assert (python, where) == ("Python 3.9.2 at /opt/p", "memory")
+async def test_a_plan_without_a_directory_is_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = DeployPlan(PythonFound("/opt/p", (3, 9, 2)), ())
+    told, _ = await run(monkeypatch, [StageDone(Stage.PLAN, 0.0, "as it was planned", plan)])
+    assert [check.found for check in told][:1] == ["Python 3.9.2 at /opt/p"]
+    assert (told[1].state, told[1].facts) == (State.WARN, {"path": None})

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from port_linker.session.events import SessionEvent, SessionState, StateEvent
+from port_linker.session.frontend import SessionControl
 from port_linker.session.questions import Question
-from port_linker.ui.frontend import SessionControl
 
 
 class ScriptedFront:

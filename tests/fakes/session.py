@@ -21,10 +21,11 @@ from port_linker.cli.signals import run_main
 from port_linker.link.interface import Traffic
 from port_linker.ports.types import ServiceState
 from port_linker.session.events import LinkState, SessionEvent, SessionState
+from port_linker.session.frontend import FrontEnd
 from port_linker.session.questions import Question
 from port_linker.session.settings import SessionSettings
 from port_linker.tasks import start_task, stop_task
-from port_linker.ui.frontend import FrontEnd
+from tests.fakes.causes import why
 from tests.ui import samples
 
 
@@ -114,7 +115,9 @@ class FakeSession:
         elif word == "outage":
             self._emit(samples.session(SessionState.OUTAGE, reason="ssh ended", retry_in_s=4.0))
         elif word == "needs":
-            lost = dataclasses.replace(samples.link(), state=LinkState.DOWN, reason="login refused")
+            lost = dataclasses.replace(
+                samples.link(), state=LinkState.DOWN, cause=why("login refused")
+            )
             self._emit(dataclasses.replace(lost, needs_you=True))
         elif word == "back":
             self._emit(samples.session(SessionState.REATTACHED))

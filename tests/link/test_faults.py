@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from port_linker.link.faults import CODE, explain_close, explain_failure
+from port_linker.link.faults import (
+    CODE,
+    NO_UDP_PORT,
+    explain_close,
+    explain_failure,
+    explain_target,
+)
 from port_linker.link.reports import Closed, Failed
 
 
@@ -28,3 +34,10 @@ def test_an_unknown_code_is_named() -> None:
 
 def test_an_end_says_why() -> None:
     assert "lease" in explain_close(Closed("idle-timeout", "x")).message
+
+
+def test_what_the_targets_half_says_has_its_code_again() -> None:
+    there = explain_failure(Failed(NO_UDP_PORT, "60000-61000", "start"))
+    here = explain_target(there.message)
+    assert (here.fault, here.message) == (NO_UDP_PORT, there.message)
+    assert explain_target("the executable did not arrive").fault == "target"

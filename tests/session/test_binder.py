@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from port_linker.cause import NOT_NAMED, Cause
 from port_linker.link.interface import Binding
 from port_linker.model import Proto, Service, ServiceId
 from port_linker.ports import events as ev
@@ -17,6 +18,7 @@ from port_linker.ports import machine as machine_module
 from port_linker.ports.machine import PortMachine
 from port_linker.ports.os.kill import KillResult
 from port_linker.ports.policy import OnConflict, Policy
+from port_linker.ports.rules import parse_rules
 from port_linker.ports.types import Local, LocalFacts, PortHolder, TargetFacts
 from port_linker.session import binder as binder_module
 from port_linker.session.binder import Binder
@@ -145,6 +147,14 @@ async def test_a_service_is_bound_handed_to_the_link_and_let_go(rigs: list[Rig])
     assert rig.link.adopted == []
     assert all(sock.fileno() == -1 for sock in socks)
     assert rig.link.holds == [1.0, None]
+
+
+async def test_a_service_that_is_left_out_carries_the_code_of_its_cause(rigs: list[Rig]) -> None:
+    rigs.append(rig := Rig(only=parse_rules(["80"], "--only")))
+    rig.offer(service(9000))
+    await until(lambda: rig.states() == ["skipped"])
+    (event,) = (event for event in rig.events if isinstance(event, ServiceEvent))
+    assert event.cause == Cause(NOT_NAMED, "not named in --only 80")
 
 
 async def test_an_outage_holds_what_is_bound(rigs: list[Rig]) -> None:

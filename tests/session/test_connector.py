@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from port_linker.cause import Cause, explain
 from port_linker.deploy.channel import AgentRestarted, ChannelEnded
 from port_linker.deploy.settings import ConnectSettings
 from port_linker.errors import PortLinkerError, UnreachableError
@@ -72,8 +73,8 @@ class Rig:
     def on_agent_restarted(self, channel: Any, sync: bytes) -> None:
         self.heard.append((channel, sync))
 
-    def on_channel_ended(self, reason: str) -> None:
-        self.heard.append(reason)
+    def on_channel_ended(self, cause: Cause) -> None:
+        self.heard.append(explain(cause))
 
 
 @pytest.fixture

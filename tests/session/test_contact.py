@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from port_linker.cause import cause_of
 from port_linker.errors import AuthError, UnreachableError
 from port_linker.session import contact as contact_module
 from port_linker.session import inputs
@@ -99,4 +100,4 @@ async def test_who_waits_for_a_login_is_let_go_however_it_ends(scene: Scene) -> 
     assert not login.done()
     scene.contact.on_channel_failed(UnreachableError("no way"))
     await asyncio.wait_for(login, 5)
-    assert scene.reports[-1] == inputs.ReportOutage("no way", None)
+    assert scene.reports[-1] == inputs.ReportOutage(cause_of(UnreachableError("no way")), None)

@@ -8,6 +8,13 @@ import sys
 
 import pytest
 
+from port_linker.cause import (
+    NO_TUNNEL,
+    TUNNEL_BUILDING,
+    TUNNEL_NOT_BUILT,
+    TUNNEL_UNREADABLE,
+    Cause,
+)
 from port_linker.link.find import TunnelMissing
 from port_linker.session import executable
 from port_linker.session.executable import load_tunnel
@@ -39,39 +46,39 @@ def place(monkeypatch: pytest.MonkeyPatch) -> Place:
 
 async def test_it_is_there(place: Place) -> None:
     place.path = sys.executable
-    told: list[str] = []
+    told: list[Cause] = []
     assert (await load_tunnel(0, told.append)).path == sys.executable
     assert told == []
 
 
 async def test_it_cannot_be_read(place: Place) -> None:
     place.path = "/nowhere/x"
-    told: list[str] = []
+    told: list[Cause] = []
     with pytest.raises(TunnelMissing):
         await load_tunnel(0, told.append)
-    assert told == [executable.UNREADABLE]
+    assert told == [Cause(TUNNEL_UNREADABLE)]
 
 
 async def test_it_is_missing(place: Place) -> None:
-    told: list[str] = []
+    told: list[Cause] = []
     with pytest.raises(TunnelMissing):
         await load_tunnel(0, told.append)
-    assert told == [executable.MISSING]
+    assert told == [Cause(NO_TUNNEL)]
 
 
 async def test_it_is_waited_for_while_somebody_builds_it(place: Place) -> None:
-    told: list[str] = []
+    told: list[Cause] = []
     waiting = asyncio.ensure_future(load_tunnel(os.getpid(), told.append))
     for _ in range(3):
         place.looked.clear()
         await place.looked.wait()
-    assert told == [executable.BUILDING]
+    assert told == [Cause(TUNNEL_BUILDING)]
     place.path = sys.executable
     assert (await waiting).path == sys.executable
 
 
 async def test_a_build_that_failed_is_told(place: Place) -> None:
-    told: list[str] = []
+    told: list[Cause] = []
     with pytest.raises(TunnelMissing):
         await load_tunnel(NOBODY, told.append)
-    assert told == [executable.FAILED]
+    assert told == [Cause(TUNNEL_NOT_BUILT)]

@@ -14,6 +14,7 @@ from port_linker.protocol.gauge import QuicCounted
 from port_linker.session.events import LinkEvent, LinkState, SessionEvent
 from port_linker.session.meter import EVERY_S, LinkMeter
 from port_linker.session.reporter import Reporter
+from tests.fakes.causes import why
 
 SERVICE = ServiceId(Proto.TCP, "127.0.0.1", 80)
 
@@ -92,7 +93,7 @@ def test_loss_is_of_the_direction_that_loses_more(stage: Stage) -> None:
 
 def test_a_new_connection_begins_without_figures(stage: Stage) -> None:
     stage.take(1, 0)
-    stage.reporter.link("quic", LinkState.DOWN, "it ended")
+    stage.reporter.link("quic", LinkState.DOWN, why("it ended"))
     stage.reporter.link("quic", LinkState.UP, path="192.0.2.7:60001")
     stage.meter.connected()
     stage.told.clear()

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from port_linker import clock
+from port_linker.cause import FLOWS_LOST, Cause, explain
 from port_linker.link.figures import Figures
 from port_linker.session.events import LinkState, SessionEvent
-from port_linker.session.reporter import FLOWS_LOST, Reporter
+from port_linker.session.reporter import Reporter
+from tests.fakes.causes import why
 
 
 class Told:
@@ -44,8 +46,8 @@ def test_a_session_from_its_first_word_to_its_last() -> None:
         ("session", "up"),
         ("link", "up"),
     ]
-    told.reporter.outage("the cable", 0.5)
-    told.reporter.stdio_down("the cable")
+    told.reporter.outage(why("the cable"), 0.5)
+    told.reporter.stdio_down(why("the cable"))
     outage, link = told.rows()
     assert (outage["state"], outage["reason"], outage["retry_in_s"]) == ("outage", "the cable", 0.5)
     assert (link["state"], link["reason"]) == ("down", "the cable")
@@ -66,7 +68,7 @@ def test_a_new_agent_is_told_as_the_end_of_the_old_flows() -> None:
     told.reporter.up(first=False, resumes=True)
     told.reporter.up(first=False, resumes=False)
     rows = [row for row in told.rows() if row.get("state") == "reattached"]
-    assert [row["reason"] for row in rows] == [None, FLOWS_LOST]
+    assert [row["reason"] for row in rows] == [None, explain(Cause(FLOWS_LOST))]
 
 
 def test_a_round_trip_is_told_when_it_is_news() -> None:
@@ -83,7 +85,7 @@ def test_a_round_trip_is_told_when_it_is_news() -> None:
 def test_why_ssh_is_gone_outlives_the_figures_of_the_link_that_quic_carries() -> None:
     told = Told()
     told.reporter.up(first=True)
-    told.reporter.stdio_carried("the cable", needs_you=True)
+    told.reporter.stdio_carried(why("the cable"), needs_you=True)
     told.reporter.round_trip(0.0004)
     assert [(row["reason"], row["needs_you"]) for row in told.rows()[-2:]] == [
         ("the cable", True),
@@ -104,7 +106,7 @@ def test_what_is_measured_in_the_dark_is_no_contact(monkeypatch: pytest.MonkeyPa
         patch.setattr(clock, "monotonic_s", lambda: 110.0)
         told.reporter.figures("quic", Figures(rtt_ms=38.5, up_bytes_per_s=9.0))
         told.reporter.figures("stdio", Figures(up_bytes_per_s=9.0))
-        told.reporter.outage("the cable", None)
+        told.reporter.outage(why("the cable"), None)
     assert told.rows()[-1]["silent_s"] == 6.0
 
 
@@ -121,7 +123,7 @@ def test_figures_of_a_link_are_told_whole_and_when_they_are_news() -> None:
         ("192.0.2.7:60000", 1472, 38.0),
     ]
     assert rows[-1]["down_bytes_per_s"] == 1e6
-    told.reporter.link("quic", LinkState.DOWN, "UDP does not pass", "ssh")
+    told.reporter.link("quic", LinkState.DOWN, why("UDP does not pass"), "ssh")
     told.reporter.figures("quic", Figures(rtt_ms=500.0))
     (down,) = told.rows()
     assert (down["path"], down["mtu"]) == ("ssh", None)
@@ -150,5 +152,5 @@ def test_an_outage_says_how_long_nothing_came(monkeypatch: pytest.MonkeyPatch) -
     now_s[0] = 104.0
     told.reporter.round_trip(0.01)
     now_s[0] = 110.04
-    told.reporter.outage("no sign of life", 1.0)
+    told.reporter.outage(why("no sign of life"), 1.0)
     assert [row.get("silent_s") for row in told.rows() if row.get("state") == "outage"] == [6.0]

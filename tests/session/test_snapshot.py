@@ -18,6 +18,7 @@ from port_linker.session.events import (
 )
 from port_linker.session.questions import SKIP, Question
 from port_linker.session.snapshot import GONE_SHOWN_S, Snapshot
+from tests.fakes.causes import why
 
 KEY = "tcp/127.0.0.1:5432"
 
@@ -27,7 +28,7 @@ def service(state: ServiceState, at: float = 0.0, port: int = 5432) -> ServiceEv
 
 
 def session(state: SessionState, at: float, retry_in_s: float | None = None) -> StateEvent:
-    return StateEvent(at, "dev1", state, reason=f"because {state}", retry_in_s=retry_in_s)
+    return StateEvent(at, "dev1", state, cause=why(f"because {state}"), retry_in_s=retry_in_s)
 
 
 def link(name: str, state: LinkState, rtt_ms: float | None = None) -> LinkEvent:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from port_linker.ports.types import ServiceState
-from port_linker.session.events import ServiceEvent, SessionEvent
-from port_linker.session.stale import UNSEEN, StaleMarks
+from port_linker.session.events import UNSEEN, ServiceEvent, SessionEvent
+from port_linker.session.stale import StaleMarks
+from tests.fakes.causes import why
 
 READY = ServiceEvent(1.0, "dev1", ServiceState.READY, "tcp", 80, "127.0.0.1:80")
-MOVED = replace(READY, port=81, remote="127.0.0.1:81", reason="remapped")
+MOVED = replace(READY, port=81, remote="127.0.0.1:81", cause=why("remapped"))
 GONE = replace(READY, state=ServiceState.GONE)
 
 

@@ -15,10 +15,11 @@ from port_linker.session.events import SessionEvent
 from port_linker.session.reporter import Reporter
 from port_linker.session.stale import StaleMarks
 from port_linker.session.standing import Standing
+from tests.fakes.causes import why
 
 FIRST = inputs.ReportUp(first=True, resumes=False)
 AGAIN = inputs.ReportUp(first=False, resumes=True)
-LOST = inputs.ReportOutage("the cable", 0.5)
+LOST = inputs.ReportOutage(why("the cable"), 0.5)
 
 
 class Scene:
@@ -44,7 +45,7 @@ class Scene:
 
 
 def choice(kind: LinkKind, reason: str) -> Choice:
-    return Choice(kind, reason)
+    return Choice(kind, why(reason))
 
 
 def test_an_outage_of_ssh_is_one_while_nothing_else_carries() -> None:
@@ -111,9 +112,9 @@ def test_a_carried_link_is_told_as_what_it_is_and_once() -> None:
     scene = lost_while_quic_carries()
     scene.is_carried = True
     scene.standing.tell_ssh()
-    scene.standing.take_outage(inputs.ReportOutage("the cable", 4.0))  # the next attempt
+    scene.standing.take_outage(inputs.ReportOutage(why("the cable"), 4.0))  # the next attempt
     assert links(scene) == [("down", None, False), ("up", "quic", False)]
-    scene.standing.take_outage(inputs.ReportOutage("refused", None))
+    scene.standing.take_outage(inputs.ReportOutage(why("refused"), None))
     assert links(scene) == [("up", "quic", True)]
     scene.standing.take_up(AGAIN)
     assert links(scene) == [("up", None, False)]

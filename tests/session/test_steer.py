@@ -12,6 +12,7 @@ from port_linker.protocol.quic import QuicLife
 from port_linker.session.events import LinkEvent, SessionEvent
 from port_linker.session.reporter import Reporter
 from port_linker.session.steer import LinkSteer
+from tests.fakes.causes import why
 
 ADDRESS = "192.0.2.7:1"
 
@@ -59,7 +60,7 @@ def test_it_comes_up(stage: Stage) -> None:
 def test_attempts_that_end_the_same_way_are_told_once(stage: Stage) -> None:
     for _ in range(3):
         stage.steer.trying()
-        stage.steer.ended("no answer over UDP")
+        stage.steer.ended(why("no answer over UDP"))
     assert stage.told == [("trying", None, None), ("down", "no answer over UDP", None)]
     assert stage.used.count(LinkKind.QUIC) == 0
     assert stage.choices == []
@@ -103,7 +104,7 @@ def test_the_agent_is_told_while_ssh_is_up_and_when_it_comes_back(stage: Stage) 
     assert stage.told_peer == told
     stage.steer.set_stdio(True)
     assert stage.told_peer == [*told, (True, 2)]
-    stage.steer.ended("gone")
+    stage.steer.ended(why("gone"))
     stage.steer.set_stdio(True)
     assert stage.told_peer == [*told, (True, 2)]
 
@@ -146,6 +147,6 @@ def test_failures_are_logged(stage: Stage, caplog: pytest.LogCaptureFixture) -> 
 
 
 def test_an_absence_is_told_once(stage: Stage) -> None:
-    stage.steer.absent("not installed")
-    stage.steer.absent("not installed")
+    stage.steer.absent(why("not installed"))
+    stage.steer.absent(why("not installed"))
     assert stage.told == [("down", "not installed", None)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from port_linker.cause import PLACEMENT
 from port_linker.demo.steps import STEPS, DemoEvent
 from port_linker.ports.types import ServiceState
 from port_linker.session.events import (
@@ -18,6 +19,7 @@ from port_linker.session.events import (
     StateEvent,
 )
 from port_linker.session.questions import KILL, REMAP, SKIP, Question
+from tests.fakes.causes import why
 
 AT = 1795253400.12  # 2026-11-21T09:30:00.120Z
 BOTH = ("127.0.0.1:5432", "[::1]:5432")
@@ -33,6 +35,7 @@ def service(
     local: tuple[str, ...] | None = None,
     process: str | None = "postgres",
     reason: str | None = None,
+    code: str = PLACEMENT,
     container: str | None = None,
 ) -> ServiceEvent:
     """Return a service event; ready ones are bound on both families by default."""
@@ -40,8 +43,9 @@ def service(
         is_bound = state in (ServiceState.READY, ServiceState.DOWN)
         local = (f"127.0.0.1:{port}", f"[::1]:{port}") if is_bound else ()
     remote = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    cause = None if reason is None else why(reason, code)
     return ServiceEvent(
-        at, "dev1", state, proto, port, remote, local, process, 812, "alice", container, reason
+        at, "dev1", state, proto, port, remote, local, process, 812, "alice", container, cause
     )
 
 
@@ -52,7 +56,8 @@ def session(
     retry_in_s: float | None = None,
 ) -> StateEvent:
     """Return a session event."""
-    return StateEvent(at, "dev1", state, reason, retry_in_s)
+    cause = None if reason is None else why(reason)
+    return StateEvent(at, "dev1", state, cause, retry_in_s)
 
 
 def link(

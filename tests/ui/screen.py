@@ -11,9 +11,9 @@ from textual.pilot import Pilot
 from port_linker.link.interface import Traffic
 from port_linker.session.events import SessionEvent
 from port_linker.session.snapshot import Snapshot
-from port_linker.ui.app import TableApp
-from port_linker.ui.hooks import AppHooks
-from port_linker.ui.journal import Journal
+from port_linker.ui.table.app import TableApp
+from port_linker.ui.table.hooks import AppHooks
+from port_linker.ui.text.journal import Journal
 
 
 @dataclass

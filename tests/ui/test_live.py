@@ -12,10 +12,10 @@ import pytest
 from port_linker.link.interface import Traffic
 from port_linker.session.events import SessionState
 from port_linker.ui import live
-from port_linker.ui.app import TableApp
+from port_linker.ui.format import format_clock
 from port_linker.ui.live import LiveScreen
 from port_linker.ui.plain import PlainConfig
-from port_linker.ui.words import format_clock
+from port_linker.ui.table.app import TableApp
 from tests.ui.samples import AT, log, question, service, session
 
 TIME = format_clock(AT)

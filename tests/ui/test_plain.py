@@ -9,11 +9,12 @@ from unittest import mock
 
 import pytest
 
+from port_linker.cause import NOT_NAMED
 from port_linker.ports.types import ServiceState
 from port_linker.session.events import SessionState
 from port_linker.ui import plain
+from port_linker.ui.format import format_clock
 from port_linker.ui.plain import PlainConfig, PlainLines
-from port_linker.ui.words import format_clock
 from tests.ui.samples import AT, EVERY_KIND, HOSTILE, log, question, service, session
 
 
@@ -112,7 +113,8 @@ async def test_only_is_told_as_one_count(monkeypatch: pytest.MonkeyPatch) -> Non
     front = PlainLines(out, io.StringIO(), PlainConfig())
     monkeypatch.setattr(plain, "COUNT_AFTER_S", 0.0)
     for port in (1, 2):
-        front.on_event(service(port, ServiceState.SKIPPED, reason="not named in --only 80"))
+        reason = "not named in --only 80"
+        front.on_event(service(port, ServiceState.SKIPPED, reason=reason, code=NOT_NAMED))
     front.on_event(service(80))
     await asyncio.sleep(0)
     await asyncio.sleep(0)

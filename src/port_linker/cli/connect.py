@@ -16,9 +16,9 @@ from port_linker.cli.args import (
     plan_session,
 )
 from port_linker.ports.rules import parse_maps, parse_rules
+from port_linker.session.frontend import FrontEnd
 from port_linker.session.settings import SessionSettings
 from port_linker.ui.colour import is_colour_wanted
-from port_linker.ui.frontend import FrontEnd
 from port_linker.ui.terminal import is_in_front
 
 if TYPE_CHECKING:

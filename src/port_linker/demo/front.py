@@ -10,8 +10,8 @@ from port_linker.demo.board import Board
 from port_linker.demo.play import Play, SessionSteps
 from port_linker.demo.steps import TARGET_NAME, DemoEvent, StepFailed
 from port_linker.session.events import ServiceEvent, SessionEvent
+from port_linker.session.frontend import FrontEnd, SessionControl
 from port_linker.session.questions import Question
-from port_linker.ui.frontend import FrontEnd, SessionControl
 
 if TYPE_CHECKING:
     from port_linker.demo.helper import TargetProcess

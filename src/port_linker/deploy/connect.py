@@ -16,7 +16,7 @@ from port_linker.deploy.bundle import Bundle, build_bundle, fill_stage0, pack_at
 from port_linker.deploy.channel import AgentChannel, StderrRouter
 from port_linker.deploy.faults import explain_failure, explain_stage_end, explain_stage_timeout
 from port_linker.deploy.header import encode_header
-from port_linker.deploy.plan import DeployPlan, format_version, plan_cache_dirs, plan_deploy
+from port_linker.deploy.plan import DeployPlan, name_python, plan_cache_dirs, plan_deploy
 from port_linker.deploy.replies import AgentAttached, AttachFailed, BundleNeeded, Reply, ReplyReader
 from port_linker.deploy.report import ReportReader, TargetReport
 from port_linker.deploy.settings import (
@@ -134,7 +134,7 @@ class _Opening:
         self._begin(Stage.PLAN)
         plan = plan_deploy(self._report, self._target.display, self._settings.target_python)
         where = plan.bases[0] if plan.bases else "memory"
-        self._done(f"Python {format_version(plan.python)} at {plan.python.path}, agent in {where}")
+        self._done(f"{name_python(plan.python)}, agent in {where}", plan)
         return plan
 
     async def _attach(self, plan: DeployPlan, bundle: Bundle, sync: bytes) -> AgentAttached:
@@ -220,10 +220,10 @@ class _Opening:
         self._began_s = clock.monotonic_s()
         self._on_progress(StageBegun(stage))
 
-    def _done(self, detail: str) -> None:
+    def _done(self, detail: str, plan: DeployPlan | None = None) -> None:
         self._router.words.release()
         took_s = clock.monotonic_s() - self._began_s
-        self._on_progress(StageDone(self._stage, took_s, detail))
+        self._on_progress(StageDone(self._stage, took_s, detail, plan))
 
     def _show_line(self, text: str) -> None:
         self._on_progress(StderrLine(text, login=self._stage is Stage.LOGIN))

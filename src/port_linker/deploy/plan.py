@@ -82,6 +82,11 @@ def _describe(pythons: tuple[PythonFound, ...]) -> str:
     )
 
 
+def name_python(python: PythonFound) -> str:
+    """Return "Python 3.11.2 at /usr/bin/python3"."""
+    return f"Python {format_version(python)} at {python.path}"
+
+
 def format_version(python: PythonFound) -> str:
     """Return "3.11.2", or "one that does not run"."""
     if python.version is None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from port_linker import __version__
 from port_linker.agent.lease import LEASE_IDLE_S, LEASE_WITH_FLOWS_S
+from port_linker.deploy.plan import DeployPlan
 
 
 @dataclass(frozen=True)
@@ -77,11 +78,15 @@ class StageBegun:
 
 @dataclass(frozen=True)
 class StageDone:
-    """A step ended well; detail is one phrase that a person reads, took_s its length."""
+    """A step ended well; detail is one phrase that a person reads, took_s its length.
+
+    plan: what was chosen, of PLAN.
+    """
 
     stage: Stage
     took_s: float
     detail: str
+    plan: DeployPlan | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)

@@ -141,10 +141,10 @@ class Report:
         title = _LOGIN_TITLES.get(self.kind, LOGIN.title) if is_login else check.stage.title
         took = "" if check.took_s is None else f"  ({format_took(check.took_s)})"
         code = f" [{check.code}]" if check.code else ""
-        found = clean_text(" ".join(check.found.split()), MAX_FOUND_CHARS)
+        found = _one_line(check.found)
         lines = [f"{check.state.value}  {title:<12}  {found}{code}{took}"]
         if check.hint:
-            lines.append(f"{'':<6}Try: {clean_text(' '.join(check.hint.split()), MAX_FOUND_CHARS)}")
+            lines.append(f"{'':<6}Try: {_one_line(check.hint)}")
         return lines
 
     def skipped_lines(self) -> list[str]:
@@ -163,6 +163,10 @@ class Report:
         if warned:
             return f"{target} can be mirrored; {warned} of {looked} stages could be better."
         return f"{target} can be mirrored; all is well."
+
+
+def _one_line(text: str) -> str:
+    return clean_text(" ".join(text.split()), MAX_FOUND_CHARS)
 
 
 def format_took(seconds: float) -> str:

@@ -30,9 +30,9 @@ REMAP_BY = 8000  # what a port below the unprivileged ones is moved by
 USUAL_EPHEMERAL = 16384  # a range that begins lower takes ports that people choose
 
 
-def judge_directory(where: str) -> Check:
-    """where: the directory that the agent is kept in, "memory" for none."""
-    if where != "memory":
+def judge_directory(where: str | None) -> Check:
+    """where: the directory that the agent is kept in, None for memory."""
+    if where is not None:
         return Check(DIRECTORY, State.PASS, f"{where} can be written", facts={"path": where})
     return Check(
         DIRECTORY,

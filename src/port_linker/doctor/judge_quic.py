@@ -25,6 +25,7 @@ from port_linker.doctor.checks import (
 )
 from port_linker.doctor.judge import format_rate
 from port_linker.errors import PortLinkerError
+from port_linker.link.faults import NO_UDP_PORT, SidecarFailed
 from port_linker.protocol.gauge import Sample
 
 STAGES = (
@@ -63,14 +64,16 @@ def judge_there(sent_bytes: int, port: int, took_s: float) -> Check:
     )
 
 
-def judge_not_there(reason: str, is_final: bool, ports: tuple[int, int], took_s: float) -> Check:
+def judge_not_there(
+    error: SidecarFailed, is_final: bool, ports: tuple[int, int], took_s: float
+) -> Check:
     """is_final: it cannot work with this target, whatever is tried. ports: first and last."""
     if is_final:
-        return Check(QUIC_THERE, State.NOTE, reason, took_s)
+        return Check(QUIC_THERE, State.NOTE, error.message, took_s)
     hint = "try again; -v shows what both sides say"
-    if "UDP port" in reason:
+    if error.fault == NO_UDP_PORT:
         hint = f"choose other ports than {_name_ports(ports)} with --udp-port"
-    return Check(QUIC_THERE, State.WARN, reason, took_s, hint)
+    return Check(QUIC_THERE, State.WARN, error.message, took_s, hint)
 
 
 def judge_path(address: str, took_s: float) -> Check:

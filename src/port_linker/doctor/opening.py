@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from port_linker import clock
 from port_linker.deploy.channel import AgentChannel
 from port_linker.deploy.connect import open_agent_channel
+from port_linker.deploy.plan import name_python
 from port_linker.deploy.settings import (
     ConnectSettings,
     Progress,
@@ -88,10 +89,9 @@ class Opening:
             self._show_line(progress.text)
 
     def _on_done(self, done: StageDone) -> None:
-        if done.stage is Stage.PLAN:
-            python, where = split_plan(done.detail)
-            self._tell(Check(checks.PYTHON, State.PASS, python))
-            self._tell(judge_directory(where))
+        if done.plan is not None:
+            self._tell(Check(checks.PYTHON, State.PASS, name_python(done.plan.python)))
+            self._tell(judge_directory(next(iter(done.plan.bases), None)))
         elif done.stage is Stage.UPLOAD:
             self._uploaded, self._agent_s = f" ({done.detail} sent)", done.took_s
         elif done.stage is Stage.ATTACH:
@@ -99,9 +99,3 @@ class Opening:
             self._tell(Check(checks.AGENT, State.PASS, done.detail + self._uploaded, took_s))
         else:
             self._tell(Check(_STAGES[done.stage], State.PASS, done.detail, done.took_s))
-
-
-def split_plan(detail: str) -> tuple[str, str]:
-    """Return the Python and the directory of "Python 3.11.2 at /usr/bin/python3, agent in /tmp"."""
-    python, _, where = detail.rpartition(", agent in ")
-    return python, where

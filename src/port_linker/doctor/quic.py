@@ -13,7 +13,7 @@ from port_linker.doctor.opening import LEASE_S, ReachOptions
 from port_linker.doctor.probe import LinkProbe
 from port_linker.errors import PortLinkerError
 from port_linker.link import control, reports
-from port_linker.link.faults import SidecarFailed
+from port_linker.link.faults import UNREACHABLE, SidecarFailed
 from port_linker.link.find import Tunnel, find_executable, read_tunnel
 from port_linker.link.interface import LinkKind
 from port_linker.session.introduce import AttemptConfig, QuicAttempt
@@ -106,8 +106,8 @@ class QuicExamination:
         self._tell(judge_quic.judge_there(attempt.sent_bytes, attempt.target_port, self._took_s))
 
     def _not_there(self, error: SidecarFailed, is_final: bool) -> _NoQuic:
-        ports, said = self._options.udp_ports, error.message
-        return _NoQuic(judge_quic.judge_not_there(said, is_final, ports, self._took_s), error)
+        ports = self._options.udp_ports
+        return _NoQuic(judge_quic.judge_not_there(error, is_final, ports, self._took_s), error)
 
     async def _reach(self, attempt: QuicAttempt) -> None:
         direct = await find_direct_addresses(self._target, self._options.ssh_options)
@@ -116,7 +116,7 @@ class QuicExamination:
             await attempt.reach(direct)
         except SidecarFailed as error:
             check = judge_quic.judge_broken(error.message, self._took_s)
-            if error.fault == "unreachable":
+            if error.fault == UNREACHABLE:
                 asked, ports = attempt.addresses, self._options.udp_ports
                 is_direct = bool(direct)
                 check = judge_quic.judge_unreachable(asked, ports, is_direct, self._took_s)

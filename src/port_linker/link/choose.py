@@ -11,27 +11,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from port_linker.cause import HOLDING, NOT_TRIED, RELAYED, SILENT, Cause
 from port_linker.link.interface import LinkKind
 
 WELL_S = 2.0  # after trouble QUIC must be well so long; chosen: a heartbeat
 MAX_WELL_S = 60.0  # each trouble that comes soon after the last doubles it, up to this
-SILENT = "UDP does not answer"
 CALM_S = 300.0  # after so long without trouble the first wait counts again
 
 
 @dataclass(frozen=True)
 class Choice:
-    """kind: the link for new flows. reason: why it is not QUIC, "" if it is."""
+    """kind: the link for new flows. cause: why it is not QUIC, None if it is."""
 
     kind: LinkKind
-    reason: str
+    cause: Cause | None = None
 
 
 class LinkChooser:
     """Knows what is known of QUIC, and decides."""
 
     def __init__(self) -> None:
-        self._trouble: str | None = "QUIC was not tried yet"
+        self._trouble: Cause | None = Cause(NOT_TRIED)
         self._well_since: float | None = None
         self._wait_s = 0.0
         self._must_hold = False
@@ -42,12 +42,12 @@ class LinkChooser:
     def choose(self, now: float, *, is_stdio_up: bool) -> Choice:
         """Return the choice for now; it may change with time alone, so ask again at each tick."""
         if self._trouble is not None or self._well_since is None:
-            return Choice(LinkKind.STDIO, self._trouble or "")
+            return Choice(LinkKind.STDIO, self._trouble)
         holds_s = self._wait_s if self._must_hold else 0.0
         if is_stdio_up and now - self._well_since < holds_s:
-            return Choice(LinkKind.STDIO, "UDP answers again; it must hold for a while first")
+            return Choice(LinkKind.STDIO, Cause(HOLDING))
         self._must_hold = False  # flows are there: ssh that comes back is no reason to move them
-        return Choice(LinkKind.QUIC, "")
+        return Choice(LinkKind.QUIC)
 
     def connected(self, now: float) -> None:
         """The connection is up: QUIC has answered."""
@@ -66,7 +66,7 @@ class LinkChooser:
         """What we sent lately is not acknowledged; or the peer says so of its packets."""
         self._quiet.add(is_peers)
         if not self._is_relayed:
-            self._worry(SILENT, now)
+            self._worry(Cause(SILENT), now)
 
     def heard(self, now: float, *, is_peers: bool = False) -> None:
         """Packets are acknowledged again; by the path of last resort that proves nothing of UDP."""
@@ -82,17 +82,17 @@ class LinkChooser:
         self._is_relayed = is_relayed
         self._quiet.discard(True)  # the peer said it of the other way
         if is_relayed:
-            self._worry("UDP does not pass; open flows go over ssh", now)
+            self._worry(Cause(RELAYED), now)
         elif is_stdio_up and not self._quiet:
             self._recover(now)
         elif self._trouble is not None:
-            self._trouble = SILENT  # until `heard`
+            self._trouble = Cause(SILENT)  # until `heard`
 
-    def ended(self, reason: str) -> None:
+    def ended(self, cause: Cause) -> None:
         """The connection, or one of the sidecars, is gone; or an attempt came to nothing."""
         self._is_relayed = False
         self._quiet.clear()
-        self._trouble, self._well_since = reason, None
+        self._trouble, self._well_since = cause, None
         self._must_hold = False  # that another attempt succeeds is proof enough
 
     def _recover(self, now: float) -> None:
@@ -100,12 +100,12 @@ class LinkChooser:
             self._trouble = None
             self._well_since = now
 
-    def _worry(self, reason: str, now: float) -> None:
+    def _worry(self, cause: Cause, now: float) -> None:
         if self._trouble is None:  # it was well until now
             last = self._troubled_at
             is_soon = last is not None and now - last < CALM_S
             self._wait_s = min(MAX_WELL_S, self._wait_s * 2) if is_soon and self._wait_s else WELL_S
             self._troubled_at = now
             self._must_hold = True
-        self._trouble = reason
+        self._trouble = cause
         self._well_since = None

@@ -7,13 +7,16 @@ from port_linker.link.reports import Closed, Failed
 
 CODE = "PL-LINK-QUIC"  # one place in docs/operations.md for all that keeps QUIC from working
 
+UNREACHABLE = "unreachable"
+NO_UDP_PORT = "no-udp-port"
+
 _FAILED = {
-    "unreachable": "no address of the target answers over UDP",
+    UNREACHABLE: "no address of the target answers over UDP",
     "handshake": "the QUIC handshake failed",
     "introduction": "the introduction over QUIC failed",
     "wrong-secret": "the target did not accept the introduction",
     "version": "the sidecar speaks another version",
-    "no-udp-port": "no UDP port of the range is free on the target",
+    NO_UDP_PORT: "no UDP port of the range is free on the target",
     "udp-socket": "a UDP socket could not be opened",
     "tls": "the certificates do not fit",
     "not-connected": "the QUIC link is not up",
@@ -50,8 +53,17 @@ class SidecarFailed(PortLinkerError):
 def explain_failure(event: Failed) -> SidecarFailed:
     """Return the error of a failed command."""
     said = _FAILED.get(event.code, f"the sidecar reports {event.code}")
-    detail = f" ({event.detail})" if event.detail and event.code != "unreachable" else ""
+    detail = f" ({event.detail})" if event.detail and event.code != UNREACHABLE else ""
     return SidecarFailed(event.code, said + detail)
+
+
+def explain_target(reason: str) -> SidecarFailed:
+    """Return the error of a target without a sidecar. reason: the words of its explain_failure().
+
+    The message on the wire (quic-ended) has no field for the code, so the table is read backwards.
+    """
+    faults = (fault for fault, said in _FAILED.items() if reason.startswith(said))
+    return SidecarFailed(next(faults, "target"), reason)
 
 
 def explain_close(event: Closed) -> LinkLost:

@@ -230,7 +230,8 @@ def derive_report(binding: ServiceBinding, outage: str | None) -> ReportService:
     service, outcome = binding.service, binding.placement.outcome
     reason = binding.placement.reason
     if outcome is Outcome.SKIPPED:
-        return ReportService(service, ServiceState.SKIPPED, reason=reason)
+        code = binding.placement.code
+        return ReportService(service, ServiceState.SKIPPED, reason=reason, code=code)
     if outcome is Outcome.LOST:
         return ReportService(service, ServiceState.CONFLICT, reason=reason)
     if outcome is Outcome.WAITING:

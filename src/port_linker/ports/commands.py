@@ -6,6 +6,7 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from port_linker.cause import PLACEMENT
 from port_linker.model import Service, ServiceId
 from port_linker.ports.types import Local, PortHolder, ServiceState
 
@@ -110,6 +111,7 @@ class ReportService:
     state: ServiceState
     local: tuple[str, ...] = ()
     reason: str | None = None
+    code: str = PLACEMENT
 
 
 @dataclass(frozen=True)

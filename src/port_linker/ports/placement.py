@@ -12,6 +12,7 @@ import itertools
 from collections.abc import Mapping
 from dataclasses import replace
 
+from port_linker.cause import SKIPPED_BY_YOU, Cause, explain
 from port_linker.model import Service, ServiceId
 from port_linker.ports.allocation import Allocation
 from port_linker.ports.policy import (
@@ -37,8 +38,6 @@ from port_linker.ports.rivals import (
 from port_linker.ports.rules import PortMap, find_map
 from port_linker.ports.services import MAX_SOCKETS
 from port_linker.ports.types import Local, LocalFacts, Outcome, Placement, TargetFacts
-
-SKIPPED_BY_YOU = "skipped by you"
 
 
 class Placements:
@@ -195,7 +194,7 @@ class Placements:
             member.service, member.port, owners, allowed=answer == ALLOW
         )
         if answer == SKIP and (skip is None or skip.is_askable):
-            return Skip(SKIPPED_BY_YOU)
+            return Skip(explain(Cause(SKIPPED_BY_YOU)), code=SKIPPED_BY_YOU)
         return skip
 
     def _place(self, group: Group, members: list[Member]) -> Winners:
@@ -234,7 +233,9 @@ class Placements:
             self._place_loser(member, winners)
             return
         self._allocation.release(member.service.id)
-        placement = Placement(Outcome.SKIPPED, reason=skip.reason, is_askable=skip.is_askable)
+        placement = Placement(
+            Outcome.SKIPPED, reason=skip.reason, is_askable=skip.is_askable, code=skip.code
+        )
         self._set(member, placement)
 
     def _place_winner(self, member: Member, won: tuple[int, ...]) -> None:

@@ -16,6 +16,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from port_linker.cause import NOT_NAMED, PLACEMENT
 from port_linker.model import Proto, Service
 from port_linker.ports.rules import PortMap, Rule, find_map, find_rule
 from port_linker.ports.types import LocalFacts, TargetFacts
@@ -84,6 +85,7 @@ class Skip:
     reason: str
     is_askable: bool = False
     is_owner_change: bool = False
+    code: str = PLACEMENT
 
 
 Owners = Mapping[int, str]  # uid -> name of the owners of one port in this session
@@ -106,7 +108,7 @@ class SkipRules:
         """
         asked_out = self._skip_by_rule(service)
         if asked_out is not None:
-            return Skip(asked_out)
+            return asked_out
         if find_rule(self.policy.allow, service) is not None:
             return None
         return self._skip_by_default(service, port, owners, allowed)
@@ -123,12 +125,13 @@ class SkipRules:
             return Skip(reason + hint)
         return None if allowed else self._skip_ephemeral(service, port)
 
-    def _skip_by_rule(self, service: Service) -> str | None:
+    def _skip_by_rule(self, service: Service) -> Skip | None:
         rule = find_rule(self.policy.skip, service)
         if rule is not None:
-            return f"left out by --skip {rule.word}"
+            return Skip(f"left out by --skip {rule.word}")
         if self.policy.only and find_rule(self.policy.only, service) is None:
-            return "not named in --only " + ",".join(rule.word for rule in self.policy.only)
+            only = ",".join(rule.word for rule in self.policy.only)
+            return Skip(f"not named in --only {only}", code=NOT_NAMED)
         return None
 
     def _skip_changed_owner(self, service: Service, owners: Owners) -> str | None:

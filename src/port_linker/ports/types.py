@@ -7,6 +7,7 @@ import errno as errnos
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from port_linker.cause import PLACEMENT
 from port_linker.model import format_endpoint
 
 LOOPBACK = {4: "127.0.0.1", 6: "::1"}
@@ -110,7 +111,8 @@ class Outcome(enum.Enum):
 class Placement:
     """Where one service is to be bound, or why it is not.
 
-    locals: to be bound; empty unless BIND. reason: why the service is not bound as it is there.
+    locals: to be bound; empty unless BIND. reason, code: why the service is not bound as it is
+    there (cause.py).
     is_askable: skipped, but a person may be asked about it (a fresh ephemeral port).
     is_remapped: BIND on another port than wanted, chosen by us.
     """
@@ -120,6 +122,7 @@ class Placement:
     reason: str | None = None
     is_askable: bool = False
     is_remapped: bool = False
+    code: str = PLACEMENT
 
 
 def describe_holder(holder: PortHolder | None) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from port_linker import clock
+from port_linker.cause import Cause
 from port_linker.link.interface import Link, Traffic
 from port_linker.model import parse_service_key
 from port_linker.ports import commands as cmd
@@ -191,7 +192,7 @@ class Binder:
                 pid=service.pid,
                 user=service.user,
                 container=service.container,
-                reason=command.reason,
+                cause=_to_cause(command),
                 command=service.command,
                 addresses=tuple(id_.endpoint for id_ in service.sockets),
                 unit=service.unit,
@@ -217,3 +218,8 @@ class Binder:
         if self._timer is not None:
             self._timer.cancel()
         self._timer = self._loop.call_at(command.at, self.handle, ev.Ticked())
+
+
+def _to_cause(report: cmd.ReportService) -> Cause | None:
+    """Return why the service is in its state; None if it is plainly so."""
+    return None if report.reason is None else Cause(report.code, report.reason)

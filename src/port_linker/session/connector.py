@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from port_linker.cause import CHANNEL_ENDED, Cause, cause_of
 from port_linker.deploy.channel import AgentChannel, AgentRestarted, ChannelEnded
 from port_linker.deploy.connect import open_agent_channel
 from port_linker.deploy.settings import ConnectSettings, Progress
@@ -32,7 +33,7 @@ class ConnectorOwner(Protocol):
     def on_agent_restarted(self, channel: AgentChannel, sync: bytes) -> None:
         """Another agent runs on the same channel."""
 
-    def on_channel_ended(self, reason: str) -> None:
+    def on_channel_ended(self, cause: Cause) -> None:
         """The child is gone."""
 
 
@@ -106,6 +107,6 @@ class Connector:
                 self._owner.on_agent_restarted(channel, event.sync)
             elif isinstance(event, ChannelEnded):
                 if self._channel is channel:
-                    reason = event.error.message if event.error else "the channel ended"
-                    self._owner.on_channel_ended(reason)
+                    cause = cause_of(event.error) if event.error else Cause(CHANNEL_ENDED)
+                    self._owner.on_channel_ended(cause)
                 return

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from port_linker import clock
+from port_linker.cause import LINK_ENDED, Cause
 from port_linker.deploy.channel import AgentChannel
 from port_linker.deploy.settings import Progress
 from port_linker.errors import PortLinkerError, ProtocolError
@@ -168,9 +169,9 @@ class Contact:
         self.handle(inputs.AgentRestarted())
         self._connect(channel, sync)
 
-    def on_channel_ended(self, reason: str) -> None:
+    def on_channel_ended(self, cause: Cause) -> None:
         """The child is gone."""
-        self.handle(inputs.LinkLost(reason))
+        self.handle(inputs.LinkLost(cause))
 
     def _connect(self, channel: AgentChannel, sync: bytes) -> None:
         descriptor = channel.sock.fileno()
@@ -198,7 +199,7 @@ class Contact:
         if self._carrier.is_active:
             self._carrier.lost(reason)
         else:
-            self.handle(inputs.LinkLost(reason))
+            self.handle(inputs.LinkLost(Cause(LINK_ENDED, reason)))
 
     def on_round_trip(self, rtt_s: float) -> None:
         """A ping was answered."""

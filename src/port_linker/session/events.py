@@ -11,9 +11,11 @@ import enum
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from port_linker.cause import Cause, explain
 from port_linker.ports.types import ServiceState
 
 SCHEMA = 2
+UNSEEN = "not seen since ssh was lost"
 FIGURES = ("rtt_ms", "path", "mtu", "loss_percent", "up_bytes_per_s", "down_bytes_per_s")
 
 
@@ -85,7 +87,7 @@ class ServiceEvent(SessionEvent):
 
     remote: its address on the target, the first of its addresses (0.0.0.0 and :: of one process
     are one service). local: addresses bound here ("127.0.0.1:5432").
-    reason: set wherever the service is not plainly ready.
+    cause: set wherever the service is not plainly ready. is_unseen: the target is out of sight.
     """
 
     state: ServiceState
@@ -97,11 +99,18 @@ class ServiceEvent(SessionEvent):
     pid: int | None = None
     user: str | None = None
     container: str | None = None
-    reason: str | None = None
+    cause: Cause | None = None
     command: str | None = None
     addresses: tuple[str, ...] = ()
     unit: str | None = None
+    is_unseen: bool = False
     name = "service"
+
+    @property
+    def reason(self) -> str | None:
+        """The cause in words."""
+        unseen = UNSEEN if self.is_unseen else ""
+        return "; ".join(text for text in (explain(self.cause), unseen) if text) or None
 
     @property
     def key(self) -> str:
@@ -131,10 +140,15 @@ class StateEvent(SessionEvent):
     """The session changed its state. silent_s: since the last contact, in an outage."""
 
     state: SessionState
-    reason: str | None = None
+    cause: Cause | None = None
     retry_in_s: float | None = None
     silent_s: float | None = None
     name = "session"
+
+    @property
+    def reason(self) -> str | None:
+        """The cause in words."""
+        return explain(self.cause) or None
 
     def payload(self) -> dict[str, Any]:
         return {
@@ -155,7 +169,7 @@ class LinkEvent(SessionEvent):
     link: str
     state: LinkState
     rtt_ms: float | None = None
-    reason: str | None = None
+    cause: Cause | None = None
     path: str | None = None
     mtu: int | None = None
     loss_percent: float | None = None
@@ -163,6 +177,11 @@ class LinkEvent(SessionEvent):
     down_bytes_per_s: float | None = None
     needs_you: bool = False
     name = "link"
+
+    @property
+    def reason(self) -> str | None:
+        """The cause in words."""
+        return explain(self.cause) or None
 
     def payload(self) -> dict[str, Any]:
         return {

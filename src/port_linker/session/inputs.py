@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from port_linker.cause import Cause
 from port_linker.errors import PortLinkerError
 
 # Events
@@ -37,7 +38,7 @@ class Greeted:
 class LinkLost:
     """The channel ended."""
 
-    reason: str
+    cause: Cause
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,7 @@ class ReportUp:
 class ReportOutage:
     """The link is down; the next attempt is in so many seconds, None if only a person makes it."""
 
-    reason: str
+    cause: Cause
     retry_in_s: float | None
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from port_linker.errors import PortLinkerError
 from port_linker.link import control, reports
 from port_linker.link.addresses import plan_addresses
-from port_linker.link.faults import SidecarFailed, explain_close
+from port_linker.link.faults import SidecarFailed, explain_close, explain_target
 from port_linker.link.find import Tunnel
 from port_linker.link.mux_link import MuxLink
 from port_linker.link.relay import Relay
@@ -156,7 +156,7 @@ class QuicAttempt:
             self._take_life(message)
             return
         if isinstance(message, quic.QuicEnded) and message.attempt == self._config.number:
-            self._end(SidecarFailed("target", message.reason), message.is_final)
+            self._end(explain_target(message.reason), message.is_final)
         if not self._messages.full():
             self._messages.put_nowait(message)
 
@@ -198,7 +198,7 @@ class QuicAttempt:
             elif isinstance(message, quic.QuicReady):
                 return message
             else:
-                raise SidecarFailed("target", message.reason)
+                raise explain_target(message.reason)
 
     def _send_parts(self, need: quic.QuicNeed) -> None:
         """Send what is missing, a few pieces ahead of what was acknowledged."""

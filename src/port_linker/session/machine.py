@@ -12,6 +12,7 @@ from __future__ import annotations
 import enum
 from typing import assert_never
 
+from port_linker.cause import NO_SIGN_OF_LIFE, Cause, cause_of, explain
 from port_linker.errors import AuthError, HostKeyError, PortLinkerError
 from port_linker.session.backoff import Backoff
 from port_linker.session.inputs import (
@@ -99,8 +100,8 @@ class SessionMachine:
                 return self._fail(error, now)
             case Greeted(resumes):
                 return self._up(resumes, now)
-            case LinkLost(reason):
-                return self._lose(reason, now)
+            case LinkLost(cause):
+                return self._lose(cause, now)
             case AgentRestarted():
                 self._restarting = True
                 return self._await_hello(now)
@@ -124,8 +125,7 @@ class SessionMachine:
     def _open(self, now: float, is_attended: bool = False) -> list[SessionCommand]:
         self._phase = _Phase.OPENING
         self._retry_at = None
-        self._attempt_at = now
-        self._is_attended = is_attended
+        self._attempt_at, self._is_attended = now, is_attended
         return [OpenChannel(unattended=self._was_up and not is_attended, resume=self._was_up)]
 
     def _login(self, now: float) -> list[SessionCommand]:
@@ -146,7 +146,7 @@ class SessionMachine:
             self._phase = _Phase.CLOSED
             return [StopSession(error, say_goodbye=False)]
         self._needs_person |= isinstance(error, AuthError | HostKeyError)
-        return self._retry_later(error.message, now, spent_s=now - self._attempt_at)
+        return self._retry_later(cause_of(error), now, spent_s=now - self._attempt_at)
 
     def _up(self, resumes: bool, now: float) -> list[SessionCommand]:
         if self._phase is not _Phase.GREETING:
@@ -165,28 +165,28 @@ class SessionMachine:
             commands.append(ReportUp(first, resumes))
         return commands
 
-    def _lose(self, reason: str, now: float) -> list[SessionCommand]:
+    def _lose(self, cause: Cause, now: float) -> list[SessionCommand]:
         if self._phase not in (_Phase.UP, _Phase.GREETING):
             return []
         if not self._was_up:
             self._phase = _Phase.CLOSED
             error = PortLinkerError(
-                f"the agent was started but the link ended: {reason}",
+                f"the agent was started but the link ended: {explain(cause)}",
                 hint="run `port-linker doctor HOST` to see which stage fails",
                 code="PL-LINK-LOST",
             )
             return [CloseChannel(), StopSession(error, say_goodbye=False)]
         if self._phase is _Phase.UP and now - self._up_at >= STABLE_S:
             self._backoff.reset()
-        return [CloseChannel(), *self._retry_later(reason, now)]
+        return [CloseChannel(), *self._retry_later(cause, now)]
 
-    def _retry_later(self, reason: str, now: float, spent_s: float = 0.0) -> list[SessionCommand]:
+    def _retry_later(self, cause: Cause, now: float, spent_s: float = 0.0) -> list[SessionCommand]:
         self._phase, self._is_outage, self._retry_at = _Phase.IDLE, True, None
         if self._needs_person:
-            return [ReportOutage(reason, None)]
+            return [ReportOutage(cause, None)]
         delay_s = self._backoff.next_delay_s(spent_s)
         self._retry_at = now + delay_s
-        return [ReportOutage(reason, delay_s), *(self._open(now) if delay_s == 0 else [])]
+        return [ReportOutage(cause, delay_s), *(self._open(now) if delay_s == 0 else [])]
 
     def _heard(self, now: float) -> list[SessionCommand]:
         if self._phase is _Phase.UP:
@@ -197,7 +197,7 @@ class SessionMachine:
         if self._phase is _Phase.IDLE and self._retry_at is not None and now >= self._retry_at:
             return self._open(now)
         if self._phase in (_Phase.UP, _Phase.GREETING) and now >= (self._deadline or 0.0):
-            return self._lose("no sign of life from the target", now)
+            return self._lose(Cause(NO_SIGN_OF_LIFE), now)
         if self._phase is _Phase.UP and now >= self._ping_at:
             self._ping_at = now + HEARTBEAT_S
             return [SendPing()]

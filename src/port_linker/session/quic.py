@@ -12,6 +12,7 @@ import logging
 from typing import Any
 
 from port_linker import clock
+from port_linker.cause import cause_of
 from port_linker.errors import PortLinkerError
 from port_linker.link import control
 from port_linker.link.faults import SidecarFailed
@@ -182,7 +183,7 @@ class QuicSession:
             finally:
                 await self._drop(self._attempt)
         except PortLinkerError as error:
-            self._steer.ended(error.message)
+            self._steer.ended(cause_of(error))
             end = error
         finally:
             await stop_task(addresses)
@@ -195,7 +196,7 @@ class QuicSession:
             await attempt.connect(addresses)
         except PortLinkerError as error:
             logger.info("QUIC did not come up", extra={"reason": error.message})
-            self._steer.ended(error.message)
+            self._steer.ended(cause_of(error))
             return error
         logger.info("QUIC is up", extra={"address": attempt.address})
         self._is_connected = self._was_connected = True
@@ -208,7 +209,7 @@ class QuicSession:
         attempt.sidecar.close()  # first, so that it takes no connection that is lost already
         if not self._is_ending:
             logger.warning("QUIC ended", extra={"reason": end.message})
-            self._steer.ended(end.message)
+            self._steer.ended(cause_of(end))
         return end
 
     async def _drop(self, attempt: QuicAttempt) -> None:

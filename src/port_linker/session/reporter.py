@@ -8,13 +8,12 @@ from dataclasses import replace
 from typing import Any
 
 from port_linker import clock
+from port_linker.cause import FLOWS_LOST, Cause
 from port_linker.deploy.settings import Progress, Stage, StageDone, StderrLine
 from port_linker.link.figures import OVER_QUIC, Figures, is_news
 from port_linker.session import events as ev
 
 logger = logging.getLogger(__name__)
-
-FLOWS_LOST = "a new agent runs; connections through the one that died were reset"
 
 _STDIO = "stdio"
 
@@ -30,7 +29,7 @@ class Reporter:
         self._states: dict[str, ev.LinkState] = {}  # of the links, as told last
         self._figures: dict[str, Figures] = {}
         self._rtts_ms: dict[str, float | None] = {}  # a sidecar tells its last one in the dark, too
-        self._standing: dict[str, tuple[str | None, bool]] = {}  # why it is so, and needs_you
+        self._standing: dict[str, tuple[Cause | None, bool]] = {}  # why it is so, and needs_you
 
     def hello(self, version: str, session: str) -> None:
         """The first event."""
@@ -50,7 +49,7 @@ class Reporter:
         """Flows move. resumes: those that were open before do too; else a new agent runs."""
         self._was_up, self._contact_s = True, clock.monotonic_s()
         if not first:
-            self._state(ev.SessionState.REATTACHED, None if resumes else FLOWS_LOST)
+            self._state(ev.SessionState.REATTACHED, None if resumes else Cause(FLOWS_LOST))
         self._state(ev.SessionState.UP)
         self._link(ev.LinkState.UP)
 
@@ -60,11 +59,11 @@ class Reporter:
         self._state(ev.SessionState.REATTACHED)
         self._state(ev.SessionState.UP)
 
-    def outage(self, reason: str, retry_in_s: float | None) -> None:
+    def outage(self, cause: Cause | None, retry_in_s: float | None) -> None:
         """Flows wait. retry_in_s: until ssh is tried again, None if that was told before."""
         at, silent_s = clock.wall_s(), round(clock.monotonic_s() - self._contact_s, 1)
         outage = ev.SessionState.OUTAGE
-        self.emit(ev.StateEvent(at, self._target, outage, reason, retry_in_s, silent_s))
+        self.emit(ev.StateEvent(at, self._target, outage, cause, retry_in_s, silent_s))
 
     def progress(self, progress: Progress) -> None:
         """Tell what a person should know of an attempt; all of it stands in the log."""
@@ -82,16 +81,16 @@ class Reporter:
         self,
         name: str,
         state: ev.LinkState,
-        reason: str | None = None,
+        cause: Cause | None = None,
         path: str | None = None,
         needs_you: bool = False,
     ) -> None:
         """A link changed its state, or its path; what was measured before no longer counts."""
         self._states[name] = state
         self._figures[name] = Figures(path)
-        self._standing[name] = reason, needs_you
+        self._standing[name] = cause, needs_you
         at = clock.wall_s()
-        event = ev.LinkEvent(at, self._target, name, state, None, reason, path)
+        event = ev.LinkEvent(at, self._target, name, state, None, cause, path)
         self.emit(replace(event, needs_you=needs_you))
 
     def figures(self, name: str, found: Figures) -> None:
@@ -105,17 +104,17 @@ class Reporter:
         if self._states.get(name, ev.LinkState.UP) is ev.LinkState.UP and is_news(told, now):
             self._figures[name] = now
             at, state = clock.wall_s(), ev.LinkState.UP
-            reason, needs_you = self._standing.get(name, (None, False))
+            cause, needs_you = self._standing.get(name, (None, False))
             event = ev.LinkEvent(at, self._target, name, state, **vars(now))
-            self.emit(replace(event, reason=reason, needs_you=needs_you))
+            self.emit(replace(event, cause=cause, needs_you=needs_you))
 
-    def stdio_down(self, reason: str, needs_you: bool = False) -> None:
+    def stdio_down(self, cause: Cause, needs_you: bool = False) -> None:
         """ssh is gone, and its link with it. needs_you: it is not tried again unasked."""
-        self.link(_STDIO, ev.LinkState.DOWN, reason, None, needs_you)
+        self.link(_STDIO, ev.LinkState.DOWN, cause, None, needs_you)
 
-    def stdio_carried(self, reason: str, needs_you: bool) -> None:
+    def stdio_carried(self, cause: Cause, needs_you: bool) -> None:
         """ssh is gone, but its link goes on inside QUIC."""
-        self.link(_STDIO, ev.LinkState.UP, reason, OVER_QUIC, needs_you)
+        self.link(_STDIO, ev.LinkState.UP, cause, OVER_QUIC, needs_you)
 
     def stdio_up(self) -> None:
         """ssh is back; nobody missed it."""
@@ -136,8 +135,8 @@ class Reporter:
             event = ev.LogEvent(clock.wall_s(), self._target, level, side, message, fields or {})
             self.emit(event)
 
-    def _state(self, state: ev.SessionState, reason: str | None = None) -> None:
-        self.emit(ev.StateEvent(clock.wall_s(), self._target, state, reason))
+    def _state(self, state: ev.SessionState, cause: Cause | None = None) -> None:
+        self.emit(ev.StateEvent(clock.wall_s(), self._target, state, cause))
 
-    def _link(self, state: ev.LinkState, reason: str | None = None) -> None:
-        self.link(_STDIO, state, reason)
+    def _link(self, state: ev.LinkState) -> None:
+        self.link(_STDIO, state)

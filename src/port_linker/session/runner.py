@@ -6,7 +6,7 @@ import asyncio
 import functools
 import logging
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from port_linker import __version__
 from port_linker.errors import EXIT_OK, PortLinkerError
@@ -15,6 +15,7 @@ from port_linker.link.interface import Traffic
 from port_linker.link.sidecar import Sidecar
 from port_linker.session import inputs
 from port_linker.session.contact import Contact
+from port_linker.session.frontend import FrontEnd
 from port_linker.session.keeper import AgentKeeper
 from port_linker.session.local import check_not_self, make_binder
 from port_linker.session.news import AgentNews
@@ -28,9 +29,6 @@ from port_linker.session.standing import Standing
 from port_linker.session.state_file import StateFile
 from port_linker.ssh.target import parse_target
 from port_linker.tasks import start_task, stop_task
-
-if TYPE_CHECKING:
-    from port_linker.ui.frontend import FrontEnd
 
 logger = logging.getLogger(__name__)
 

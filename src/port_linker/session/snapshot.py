@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from port_linker.cause import Cause
 from port_linker.ports.types import ServiceState
 from port_linker.session.events import (
     HelloEvent,
@@ -77,7 +78,7 @@ class Snapshot:
     version: str = ""
     session: str = ""
     state: SessionState = SessionState.CONNECTING
-    reason: str | None = None
+    cause: Cause | None = None
     retry_at: float | None = None
     state_since: float | None = None
     up_since: float | None = None
@@ -213,7 +214,7 @@ def _fold_state(picture: Snapshot, event: StateEvent) -> None:
     if event.state is not picture.state or picture.state_since is None:
         picture.state_since = event.at
     picture.state = event.state
-    picture.reason = event.reason
+    picture.cause = event.cause
     picture.retry_at = None if event.retry_in_s is None else event.at + event.retry_in_s
     if event.state is SessionState.OUTAGE:
         picture.outage_since = picture.outage_since or event.at - (event.silent_s or 0.0)

@@ -11,8 +11,6 @@ from dataclasses import replace
 from port_linker.ports.types import ServiceState
 from port_linker.session.events import ServiceEvent, SessionEvent
 
-UNSEEN = "not seen since ssh was lost"
-
 
 class StaleMarks:
     """Passes events on; while the target is out of sight, what is ready says so."""
@@ -45,6 +43,4 @@ class StaleMarks:
         return True
 
     def _marked(self, event: ServiceEvent) -> ServiceEvent:
-        if not self._is_stale:
-            return event
-        return replace(event, reason=f"{event.reason}; {UNSEEN}" if event.reason else UNSEEN)
+        return replace(event, is_unseen=True) if self._is_stale else event

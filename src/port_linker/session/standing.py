@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 
 from port_linker import clock
+from port_linker.cause import Cause, explain
 from port_linker.link.choose import Choice
 from port_linker.ports import events as port_events
 from port_linker.session import inputs
@@ -43,7 +44,7 @@ class Standing:
         self._marks, self._is_carried = marks, is_carried
         self._outage = OutageWatch()
         self._lost: inputs.ReportOutage | None = None  # ssh; None while it is there
-        self._told: tuple[str, bool, bool] | None = None  # of ssh: why, needs you, carried
+        self._told: tuple[Cause, bool, bool] | None = None  # of ssh: why, needs you, carried
         self._blind_since: float | None = None
 
     def take_up(self, command: inputs.ReportUp) -> None:
@@ -62,24 +63,25 @@ class Standing:
 
     def take_outage(self, command: inputs.ReportOutage) -> None:
         """The stdio link is down, and stays so for now."""
-        logger.warning("ssh lost", extra={"reason": command.reason, "retry_s": command.retry_in_s})
+        reason = explain(command.cause)
+        logger.warning("ssh lost", extra={"reason": reason, "retry_s": command.retry_in_s})
         self._lost = command
         is_refused = command.retry_in_s is None  # each time is news to who has just logged in
         self._outage.look(False, self._quic.is_carrying)
         if self._quic.is_carrying:
             self.tell_ssh(is_refused)
             return
-        self._reporter.outage(command.reason, command.retry_in_s)
+        self._reporter.outage(command.cause, command.retry_in_s)
         self.tell_ssh(is_refused)
-        self._binder.handle(port_events.LinkDown(command.reason))
+        self._binder.handle(port_events.LinkDown(reason))
 
     def take_choice(self, choice: Choice) -> None:
         """Another link takes new flows; with ssh gone that begins or ends an outage."""
         change = self._outage.look(self._outage.is_stdio_up, self._quic.is_carrying)
         if change == "begun":
-            self._reporter.outage(choice.reason, None)
+            self._reporter.outage(choice.cause, None)
             self.tell_ssh()
-            self._binder.handle(port_events.LinkDown(choice.reason))
+            self._binder.handle(port_events.LinkDown(explain(choice.cause)))
         elif change == "over":
             self._reporter.back()
             self._news.tell_link_up()
@@ -90,13 +92,13 @@ class Standing:
         if lost is None:
             return
         needs_you = lost.retry_in_s is None
-        if self._told == (lost.reason, needs_you, is_carried) and not is_news:
+        if self._told == (lost.cause, needs_you, is_carried) and not is_news:
             return
-        self._told = (lost.reason, needs_you, is_carried)
+        self._told = (lost.cause, needs_you, is_carried)
         if is_carried:
-            self._reporter.stdio_carried(lost.reason, needs_you)
+            self._reporter.stdio_carried(lost.cause, needs_you)
         else:
-            self._reporter.stdio_down(lost.reason, needs_you)
+            self._reporter.stdio_down(lost.cause, needs_you)
         self.tick()
 
     def tick(self) -> None:
@@ -108,4 +110,4 @@ class Standing:
             return
         self._blind_since = now if self._blind_since is None else self._blind_since
         if now - self._blind_since >= BLIND_AFTER_S and self._marks.set(True, clock.wall_s()):
-            self._reporter.log("warning", "host", UNSEEN.format(lost.reason))
+            self._reporter.log("warning", "host", UNSEEN.format(explain(lost.cause)))

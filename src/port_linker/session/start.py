@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import gc
 import secrets
-from typing import TYPE_CHECKING
 
 from port_linker.errors import PortLinkerError
 from port_linker.folders import state_folder
+from port_linker.session.frontend import FrontEnd
 from port_linker.session.local import log_to_file
 from port_linker.session.lock import target_folder
 from port_linker.session.runner import SessionRunner
 from port_linker.session.settings import SessionSettings
 from port_linker.session.state_file import StateFile
 from port_linker.ssh.target import parse_target
-
-if TYPE_CHECKING:
-    from port_linker.ui.frontend import FrontEnd
 
 
 async def run_session(settings: SessionSettings, frontend: FrontEnd) -> int:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from port_linker import clock
+from port_linker.cause import Cause, explain
 from port_linker.errors import PortLinkerError
 from port_linker.link import reports
 from port_linker.link.choose import Choice, LinkChooser
@@ -44,8 +45,8 @@ class LinkSteer:
         """on_choice: hears when another link is chosen, after flows have been moved."""
         self._switch, self._reporter, self._on_choice = switch, reporter, on_choice
         self._chooser = LinkChooser()
-        self._choice = Choice(LinkKind.STDIO, "")
-        self._reported: tuple[LinkState, str] | None = None
+        self._choice = Choice(LinkKind.STDIO)
+        self._reported: tuple[LinkState, Cause | None] | None = None
         self._is_stdio_up = False
         self._ups = 0  # how often ssh has come up
         self._path: str | None = None
@@ -80,10 +81,10 @@ class LinkSteer:
         self._chooser.connected(clock.monotonic_s())
         self.look()
 
-    def ended(self, reason: str) -> None:
+    def ended(self, cause: Cause) -> None:
         """QUIC did not come up, or is no more."""
         self._path = self._tell_peer = None
-        self._chooser.ended(reason)
+        self._chooser.ended(cause)
         self.look()
 
     def take(self, event: reports.Event | QuicLife) -> None:
@@ -116,15 +117,16 @@ class LinkSteer:
         if choice.kind is LinkKind.QUIC:
             self._report(LinkState.UP)
         elif self._reported is not None:
-            self._report(LinkState.DOWN, choice.reason)
+            self._report(LinkState.DOWN, choice.cause)
         if was.kind is not choice.kind:
-            logger.info("new flows take another link", extra=vars(choice))
+            known = {"kind": choice.kind, "reason": explain(choice.cause)}
+            logger.info("new flows take another link", extra=known)
             self._on_choice(choice)
 
-    def absent(self, reason: str) -> None:
+    def absent(self, cause: Cause) -> None:
         """There will be no QUIC in this session."""
-        self._report(LinkState.DOWN, reason)
-        self._chooser.ended(reason)
+        self._report(LinkState.DOWN, cause)
+        self._chooser.ended(cause)
         self.look()
 
     def _tell_life(self) -> None:
@@ -132,8 +134,8 @@ class LinkSteer:
         if self._tell_peer is not None and self._is_stdio_up:
             self._tell_peer(self._is_quiet, self._ups)
 
-    def _report(self, state: LinkState, reason: str = "") -> None:
+    def _report(self, state: LinkState, cause: Cause | None = None) -> None:
         """Tell a change; attempt after attempt that ends the same way is none."""
-        if self._reported != (state, reason):
-            self._reported = (state, reason)
-            self._reporter.link(QUIC, state, reason or None, self._path)
+        if self._reported != (state, cause):
+            self._reported = (state, cause)
+            self._reporter.link(QUIC, state, cause, self._path)

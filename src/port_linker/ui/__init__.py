@@ -1,10 +1,11 @@
 """What a person or a script sees of a session; every front end reads the same events.
 
-Pure: `frontend` (the seam to the session), `words` (figures), `programs` (names), `lines` (events
-to plain lines), `view` (rows to cells), `sentences` (what stands around them), `pager`, `keys`,
-`hooks`, `colour`.
-I/O: `json_lines`, `plain`, `prompt` (questions without a table), `outlet` (a stream that cannot
-stall the session), `live` (the table, in front of `app`, `frame`, `grid`, `filter`,
-`dialogs`, `questioner`, `driver`), `terminal`.
-Textual is imported by those in front of which `live` stands, and by them only on a terminal.
+Front ends: `plain` (a line per change), `json_lines` (for scripts), `live` (the table, and plain
+lines where there is none).
+Their parts: `outlet` (a stream that cannot stall the session), `prompt` (questions without a
+table), `terminal` (its mode, brought back on every way out), `colour`, `format` (figures, cells).
+Folders: `text` (all sentences, pure), `table` (shows them). Words for people belong into `text`,
+what draws into `table`; `text` imports nothing of `table`.
+Textual is imported by `table` alone, which `live` imports only on a terminal.
+The seam to the session is session/frontend.py.
 """

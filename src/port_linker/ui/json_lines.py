@@ -8,8 +8,8 @@ from typing import TextIO
 
 from port_linker import clock
 from port_linker.session.events import LogEvent, ServiceEvent, SessionEvent
+from port_linker.session.frontend import SessionControl
 from port_linker.session.questions import Question
-from port_linker.ui.frontend import SessionControl
 from port_linker.ui.outlet import MAX_WAITING_LINES, Outlet, watch_reader
 
 

@@ -15,16 +15,16 @@ import sys
 from typing import TYPE_CHECKING
 
 from port_linker.session.events import LogEvent, SessionEvent, SessionState, StateEvent
+from port_linker.session.frontend import SessionControl
 from port_linker.session.questions import Question
 from port_linker.session.snapshot import Snapshot
 from port_linker.tasks import start_task
-from port_linker.ui.frontend import SessionControl
-from port_linker.ui.journal import Journal
 from port_linker.ui.plain import PlainConfig, PlainLines
 from port_linker.ui.terminal import guard_terminal, is_in_front, release_terminal
+from port_linker.ui.text.journal import Journal
 
 if TYPE_CHECKING:
-    from port_linker.ui.app import TableApp
+    from port_linker.ui.table.app import TableApp
 
 logger = logging.getLogger(__name__)
 FRONT_POLL_S = 0.3  # chosen: nothing tells when a job comes to the front
@@ -42,7 +42,7 @@ class _End(enum.Enum):
 
 def _load_textual() -> None:
     """Import what the table needs (130 ms); done in a thread so that no flow waits for it."""
-    import port_linker.ui.app  # noqa: F401
+    import port_linker.ui.table.app  # noqa: F401
 
 
 class LiveScreen:
@@ -147,8 +147,8 @@ class LiveScreen:
         return _End.FAILED if self._has_failed(app, running) else _End.LEFT
 
     def _make_app(self, control: SessionControl) -> TableApp:
-        from port_linker.ui.app import TableApp
-        from port_linker.ui.hooks import AppHooks
+        from port_linker.ui.table.app import TableApp
+        from port_linker.ui.table.hooks import AppHooks
 
         hooks = AppHooks(
             traffic=control.traffic,

@@ -9,15 +9,15 @@ from typing import TextIO
 from port_linker import clock
 from port_linker.model import clean_text
 from port_linker.session.events import LinkEvent, SessionEvent, SessionState, StateEvent
+from port_linker.session.frontend import SessionControl
 from port_linker.session.questions import LOGIN, Choice, Question
 from port_linker.tasks import start_task
 from port_linker.ui.colour import paint
-from port_linker.ui.frontend import SessionControl
-from port_linker.ui.lines import Line, LineWriter
+from port_linker.ui.format import format_clock
 from port_linker.ui.outlet import Outlet, watch_reader
 from port_linker.ui.prompt import LinePrompt
-from port_linker.ui.repeats import Repeats
-from port_linker.ui.words import format_clock
+from port_linker.ui.text.journal import Repeats
+from port_linker.ui.text.lines import Line, LineWriter
 
 COUNT_AFTER_S = 0.5  # since the first service that --only leaves out; the others follow at once
 MAX_LINE_CHARS = 2000  # longer than any sentence of ours, shorter than a flood
