@@ -90,7 +90,18 @@ def test_something_stands_on_the_screen_within_a_tenth_of_a_second(tmp_path: Pat
             spent_ns = Path(f"/proc/{child.pid}/schedstat").read_text().split()[0]
             cpu_ms.append(int(spent_ns) / 1e6)
             child.kill()
-    assert min(cpu_ms) <= FIRST_WORD_LIMIT_MS, cpu_ms  # neighbours can only add to it
+    limit_ms = max(FIRST_WORD_LIMIT_MS, 1.5 * asyncio_ms())
+    assert min(cpu_ms) <= limit_ms, (cpu_ms, limit_ms)  # neighbours can only add to it
+
+
+def asyncio_ms() -> float:
+    """Return what an interpreter with asyncio costs on this machine now: 45 ms on an idle one."""
+    cpu_ms = []
+    for _ in range(5):
+        code = "import asyncio, time; print(time.process_time(), flush=True)"
+        told = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, check=True)
+        cpu_ms.append(float(told.stdout) * 1e3)
+    return min(cpu_ms)
 
 
 def test_a_session_that_runs_already_is_told_before_anything_begins(

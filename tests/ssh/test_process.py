@@ -135,6 +135,17 @@ async def test_a_flood_of_lines_is_thinned_out_and_its_ends_are_kept() -> None:
     assert len(lines) < 30_000
 
 
+async def test_what_the_pipe_holds_is_read_however_slow_the_machine_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(process, "LAST_GRACE_S", 0)
+    lines: list[str] = []
+    child = start_process(["sh", "-c", "{ seq 9000; echo last; } >&2"], lines.append)
+    await child.wait()
+    await child.close()
+    assert lines[-1] == "last"
+
+
 async def test_a_missing_program_is_told() -> None:
     with pytest.raises(ProgramMissingError, match="no-such-program"):
         start_process(["no-such-program"], ignore)

@@ -18,6 +18,7 @@ from port_linker.tasks import start_task, stop_task
 __all__ = ["ChildProcess", "ProgramMissingError", "read_ssh_version", "start_process"]
 
 STDERR_CHUNK_BYTES = 4 << 10
+PIPE_BYTES = 64 << 10  # pipe(7)
 LINES_AT_ONCE = 50  # of one chunk, from each end; thousands of short ones would hold the loop up
 TERMINATE_GRACE_S = 1.0
 LAST_GRACE_S = 0.2  # for the last words of a child that ended; a process it left may hold its pipes
@@ -143,10 +144,13 @@ class _StderrReader:
             self.close()
 
     async def wait_end(self, limit_s: float) -> None:
-        """Wait until all was read, at most limit_s."""
+        """Wait until all was read, at most limit_s; what a full pipe holds by then is read too."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(limit_s):
                 await self._ended.wait()
+        for _ in range(PIPE_BYTES // STDERR_CHUNK_BYTES):  # a slow machine has not come so far
+            if not self._file.closed:
+                self._read()
 
     def close(self) -> None:
         """Stop to read; what stands in an unfinished line is handed on."""
