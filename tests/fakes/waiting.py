@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable
 
 WAIT_S = 10.0
@@ -17,3 +18,18 @@ async def until(holds: Callable[[], object], limit_s: float = WAIT_S) -> None:
             turn = asyncio.Event()
             loop.call_later(LOOK_S, turn.set)
             await turn.wait()
+
+
+async def receive(sock: socket.socket) -> bytes:
+    """Return what a non-blocking socket has next, b"" at its end."""
+    found: list[bytes] = []
+
+    def look() -> bool:
+        try:
+            found.append(sock.recv(1 << 20))
+        except BlockingIOError:
+            return False
+        return True
+
+    await until(look)
+    return found[0]

@@ -17,7 +17,7 @@ from port_linker.mux.ending import reset_on_close, reset_socket
 from port_linker.mux.engine import Engine
 from port_linker.mux.tcp import TcpFlow
 from port_linker.observe.counters import Traffic
-from tests.fakes.waiting import until
+from tests.fakes.waiting import receive, until
 
 CLOSE_WAIT = 8  # linux/tcp_states.h: the end has arrived; a kernel short of memory drops it first
 
@@ -65,17 +65,7 @@ class Rig:
         return sent
 
     async def read(self) -> bytes:
-        found: list[bytes] = []
-
-        def look() -> bool:
-            try:
-                found.append(self.local.recv(1 << 20))
-            except BlockingIOError:
-                return False
-            return True
-
-        await until(look)
-        return found[0]
+        return await receive(self.local)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from port_linker.mux.ending import reset_socket
 from port_linker.mux.engine import Engine
 from port_linker.mux.writer import SocketWriter
 from port_linker.observe.counters import Traffic
-from tests.fakes.waiting import until
+from tests.fakes.waiting import receive, until
 
 
 class Rig:
@@ -37,17 +37,7 @@ class Rig:
         self.shut += 1
 
     async def read(self) -> bytes:
-        found: list[bytes] = []
-
-        def look() -> bool:
-            try:
-                found.append(self.peer.recv(1 << 20))
-            except BlockingIOError:
-                return False
-            return True
-
-        await until(look)
-        return found[0]
+        return await receive(self.peer)
 
 
 @pytest.fixture
